@@ -1,0 +1,61 @@
+import type { JsonObject } from '@aifirst/kernel';
+
+export type Reversibility = 'readOnly' | 'reversible' | 'compensable' | 'irreversible';
+/** How an adapter can know what came of a call whose answer was lost (RELIABILITY 3.1). */
+export type OutcomeKnowledge = 'transactional' | 'nativeKey' | 'marker' | 'conditional' | 'none';
+export type UndoExactness = 'exact' | 'compensating' | 'none';
+export type RiskLevel = 'low' | 'medium' | 'high' | 'critical';
+export interface Risk { readonly level: RiskLevel; readonly score: number }
+
+/** Base risk until the factors of a plan are weighed: the reversibility alone. */
+export const BASE_RISK: Readonly<Record<Reversibility, Risk>> = {
+  readOnly: { level: 'low', score: 0 },
+  reversible: { level: 'low', score: 20 },
+  compensable: { level: 'medium', score: 50 },
+  irreversible: { level: 'high', score: 80 },
+};
+
+/**
+ * What a step touches, worked out from its input: `{connection}` and `{<input field>}` are filled in.
+ * `write` excludes everybody else from the resource and all below it until the workflow ends, `read` only writers.
+ */
+export interface ResourceTemplate { readonly uri: string; readonly access: 'read' | 'write' }
+
+export interface CapabilityDescriptor {
+  readonly name: string;
+  readonly version: string;
+  /** `os`, `builtin`, … A capability of adapter `builtin` takes no connection. */
+  readonly adapter: string;
+  readonly reversibility: Reversibility;
+  readonly outcome: OutcomeKnowledge;
+  readonly undo: UndoExactness;
+  readonly description: string;
+  /** JSON Schema 2020-12; `x-sensitive: "<class>"` on a property has it sealed, `x-path: true` marks a path beneath a root. */
+  readonly inputSchema: JsonObject;
+  readonly outputSchema: JsonObject;
+  readonly resources: readonly ResourceTemplate[];
+}
+
+/** A configured target. `secretRefs` are references, never values. `digest` is of all that decides where effects land. */
+export interface Connection {
+  readonly tenant: string;
+  readonly name: string;
+  readonly adapter: string;
+  readonly config: JsonObject;
+  readonly secretRefs: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly revision: number;
+  readonly digest: string;
+}
+
+/** A value sealed by the vault: what stands where the clear value stood, at rest and on every topic. */
+export interface Sealed {
+  /** `v1.<key id>.<nonce>.<ciphertext and tag>`, base64url. */
+  readonly $sealed: string;
+  /** The schema's `x-sensitive` class, e.g. `content`. */
+  readonly class: string;
+  /** Set by a `$ref` that leads into a sealed value: whoever unseals applies it. */
+  readonly pointer?: string;
+}
+export const isSealed = (value: unknown): value is Sealed =>
+  typeof value === 'object' && value !== null && typeof (value as Record<string, unknown>)['$sealed'] === 'string';

@@ -1,0 +1,63 @@
+import type { Json, JsonObject } from '@aifirst/kernel';
+import type { Reversibility, ResourceTemplate, Risk } from './capability';
+
+export type Mode = 'saga' | 'atomic';
+export type OnFailure = 'rollback' | 'pause' | 'keep';
+
+/** What an agent sends, after admission: defaults filled in, nothing unknown in it. */
+export interface Intent {
+  readonly goal: string;
+  readonly mode: Mode;
+  readonly onFailure: OnFailure;
+  readonly deadlineMs: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly subjects: readonly string[];
+  readonly steps: readonly IntentStep[];
+}
+export interface IntentStep {
+  readonly id: string;
+  readonly capability: string;
+  /** As sent, `$ref` and `$literal` in place; sensitive fields clear until the gateway seals them. */
+  readonly input: JsonObject;
+  readonly dependsOn: readonly string[];
+  readonly timeoutMs: number;
+  readonly retry: { readonly attemptsMax: number };
+}
+
+/** A step as the orchestrator runs it: all that is known of its capability without asking anybody. */
+export interface PlannedStep {
+  readonly id: string;
+  readonly capability: string;
+  readonly adapter: string;
+  readonly reversibility: Reversibility;
+  readonly connection: string | null;
+  /** With `$ref` and `$literal` in place, sensitive values sealed. */
+  readonly input: JsonObject;
+  /** Indices into the plan: `dependsOn` and what `$ref` names, sorted, without repeats. */
+  readonly after: readonly number[];
+  readonly hasReferences: boolean;
+  readonly resources: readonly ResourceTemplate[];
+  readonly risk: Risk;
+  readonly timeoutMs: number;
+  readonly attemptsMax: number;
+}
+
+/** A principal as it travels: the credential has decided tenant and id. */
+export interface PrincipalRef { readonly kind: 'agent' | 'person' | 'service'; readonly id: string; readonly tenant: string }
+
+/** `aifirst.orchestration.start-workflow.v1`, gateway → orchestrator. */
+export interface StartWorkflow {
+  readonly workflow: string;
+  readonly intent: string;
+  readonly agent: PrincipalRef;
+  readonly goal: string;
+  readonly mode: Mode;
+  readonly onFailure: OnFailure;
+  readonly deadlineMs: number;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Of the admitted intent, `sha256:<hex>` (keyed where it holds sensitive values). */
+  readonly digest: string;
+  readonly steps: readonly PlannedStep[];
+}
+
+export type References = { readonly [key: string]: Json };

@@ -1,0 +1,103 @@
+import type { Json } from '@aifirst/kernel';
+import type { StartWorkflow } from './intent';
+import type { DecisionOutcome, StepDecision } from './policy';
+import type { Conflict, StepError } from './execution';
+import type { Risk } from './capability';
+
+export const WORKFLOW_STATUSES = ['pending', 'awaitingApproval', 'running', 'paused', 'committing', 'completed', 'rollingBack', 'rolledBack',
+  'rollbackBlocked', 'redoing', 'rejected', 'failed', 'cancelled'] as const;
+export type WorkflowStatus = (typeof WORKFLOW_STATUSES)[number];
+export const STEP_STATUSES = ['pending', 'awaitingApproval', 'running', 'held', 'succeeded', 'failed', 'unknown', 'skipped', 'undoing', 'undone', 'undoBlocked'] as const;
+export type StepStatus = (typeof STEP_STATUSES)[number];
+export const ENDED: readonly WorkflowStatus[] = ['completed', 'rolledBack', 'rejected', 'failed', 'cancelled'];
+/** A waiting caller is answered here too: a person must decide before anything moves. */
+export const PARKED: readonly WorkflowStatus[] = ['paused', 'awaitingApproval', 'rollbackBlocked'];
+
+/** What a person (or the owning agent) can do now. `by` names who may. */
+export interface Action { readonly method: string; readonly path: string; readonly body?: Json; readonly by: string }
+export interface StatusReason { readonly code: string; readonly detail: string; readonly since: string; readonly actions: readonly Action[] }
+/** What a workflow leaves standing that its agent may not expect. */
+export interface Residue { readonly step: string; readonly resource: string; readonly what: string; readonly why: string; readonly action: string }
+
+export interface RecordedDecision {
+  readonly outcome: DecisionOutcome;
+  readonly policies: readonly string[];
+  readonly policyVersion: string;
+  readonly reason: string;
+  readonly at: string;
+}
+
+/**
+ * The facts of a workflow: `type` is `aifirst.workflow.<name in kebab case>.v1`, `data` the rest.
+ * A recorded fact never changes its meaning: add a field, or a new fact.
+ */
+export type WorkflowFact =
+  | { readonly name: 'IntentSubmitted'; readonly start: StartWorkflow; readonly by: string }
+  | { readonly name: 'PolicyAsked'; readonly question: number; readonly action: 'execute' | 'rollback'; readonly steps: readonly { readonly index: number; readonly generation: number }[] }
+  | { readonly name: 'PolicyDecided'; readonly question: number; readonly action: 'execute' | 'rollback'; readonly decision: string; readonly controlEpoch: number; readonly decisions: readonly StepDecision[] }
+  | { readonly name: 'LocksTaken'; readonly locks: readonly { readonly resource: string; readonly mode: LockMode }[]; readonly ticket: number }
+  | { readonly name: 'LocksLost'; readonly reason: string; readonly restarts: number }
+  | { readonly name: 'StepStarted'; readonly step: string; readonly index: number; readonly generation: number; readonly attempt: number; readonly decision: string; readonly resources: readonly string[] }
+  | { readonly name: 'StepHeld'; readonly step: string; readonly index: number }
+  | { readonly name: 'StepSucceeded'; readonly step: string; readonly index: number; readonly generation: number; readonly output: Json; readonly actSequence: number; readonly undoableUntil: number | null; readonly by?: string }
+  | { readonly name: 'StepFailed'; readonly step: string; readonly index: number; readonly generation: number; readonly error: StepError; readonly retryAt: number | null; readonly by?: string }
+  | { readonly name: 'StepUnknown'; readonly step: string; readonly index: number; readonly generation: number; readonly error: StepError; readonly probe: number }
+  /** Proven not to have happened: the next start has the next generation. */
+  | { readonly name: 'StepDidNotHappen'; readonly step: string; readonly index: number; readonly generation: number; readonly by?: string }
+  | { readonly name: 'StepSkipped'; readonly step: string; readonly index: number; readonly why: string }
+  | { readonly name: 'RollbackStarted'; readonly reason: string; readonly by: string; readonly code: string }
+  | { readonly name: 'StepUndoStarted'; readonly step: string; readonly index: number; readonly generation: number; readonly attempt: number; readonly decision: string }
+  | { readonly name: 'StepUndoUnknown'; readonly step: string; readonly index: number; readonly generation: number; readonly probe: number; readonly error: StepError }
+  | { readonly name: 'StepUndone'; readonly step: string; readonly index: number; readonly generation: number; readonly verified: boolean; readonly reason: string | null }
+  | { readonly name: 'StepUndoBlocked'; readonly step: string; readonly index: number; readonly generation: number; readonly code: string; readonly reason: string; readonly conflict: Conflict | null }
+  | { readonly name: 'WorkflowPaused'; readonly code: string; readonly reason: string; readonly by: string }
+  | { readonly name: 'WorkflowResumed'; readonly by: string; readonly failedStep: 'retry' | 'skip' | null }
+  | { readonly name: 'RollbackParked'; readonly code: string; readonly reason: string }
+  | { readonly name: 'WorkflowCommitting' }
+  | { readonly name: 'WorkflowEnded'; readonly status: WorkflowStatus; readonly code: string | null; readonly reason: string | null; readonly residue: readonly Residue[] };
+
+export type LockMode = 'read' | 'write' | 'intentRead' | 'intentWrite';
+
+/** `aifirst.workflow.*` events' data: a fact, and which workflow and agent it belongs to. */
+export type WorkflowFactData = Omit<WorkflowFact, 'name'> & { readonly workflow: string; readonly agent: string };
+
+/** A workflow as `GET /workflows/:id` shows it. Sealed outputs are unsealed by the gateway for those who may see them. */
+export interface WorkflowView {
+  readonly id: string;
+  readonly intentId: string;
+  readonly tenant: string;
+  readonly status: WorkflowStatus;
+  readonly statusReason: StatusReason | null;
+  readonly goal: string;
+  readonly agent: string;
+  readonly mode: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly steps: readonly StepView[];
+  readonly residue: readonly Residue[];
+  readonly createdAt: string;
+  readonly endedAt: string | null;
+}
+export interface StepView {
+  readonly id: string;
+  readonly capability: string;
+  readonly status: StepStatus;
+  readonly statusReason: StatusReason | null;
+  readonly attempts: number;
+  readonly risk: Risk;
+  readonly decision: RecordedDecision | null;
+  readonly resources: readonly string[];
+  readonly output: Json;
+  readonly error: StepError | null;
+  readonly undo: { readonly status: 'pending' | 'running' | 'done' | 'blocked' | 'skipped'; readonly verified: boolean; readonly reason: string | null } | null;
+  readonly undoableUntil: string | null;
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+}
+
+/** A person's or an agent's word about a workflow, by `ServiceQuery` to the orchestrator: answered, or `Refusal` with `WRONG_STATE`. */
+export type WorkflowOrder =
+  | { readonly order: 'rollback'; readonly reason: string }
+  | { readonly order: 'cancel'; readonly reason?: string }
+  | { readonly order: 'pause'; readonly reason?: string }
+  | { readonly order: 'resume'; readonly failedStep?: 'retry' | 'skip' }
+  | { readonly order: 'resolve'; readonly step: string; readonly outcome: 'succeeded' | 'didNotHappen'; readonly output?: Json; readonly reason: string };

@@ -1,0 +1,73 @@
+import type { CapabilityDescriptor, Conflict, Connection, PrincipalRef, StepError } from '@aifirst/contracts';
+import type { Json, JsonObject } from '@aifirst/kernel';
+
+/** One call of a capability, as an adapter gets it: input resolved, unsealed and checked against its schema. */
+export interface StepCall {
+  /** `workflow/step/generation/direction`: the same key, the same effect, once. */
+  readonly key: string;
+  readonly tenant: string;
+  readonly workflow: string;
+  readonly step: string;
+  readonly agent: PrincipalRef;
+  readonly capability: string;
+  /** null for built-ins. */
+  readonly connection: Connection | null;
+  readonly input: JsonObject;
+  readonly timeoutMs: number;
+  /** Aborts when the time is over or the process drains: stop as soon as it is safe, the outcome may then be `unknown`. */
+  readonly signal: AbortSignal;
+}
+
+/** What the journal keeps durably before the act. Private to the adapter, JSON, sensitive parts are sealed by the journal. */
+export type Image = JsonObject;
+
+export type ActResult =
+  | { readonly outcome: 'succeeded'; readonly output: Json; /** What undo must find at the target. */ readonly after: Image }
+  /** Not done and will not be. */
+  | { readonly outcome: 'failed'; readonly error: StepError & { readonly clean: true } }
+  | { readonly outcome: 'unknown'; readonly error: StepError };
+
+export type ProbeResult =
+  | { readonly outcome: 'succeeded'; readonly output: Json; readonly after: Image }
+  /** It was not done and can't come any more. Leaves the target as it was before, half-done parts taken back. */
+  | { readonly outcome: 'didNotHappen' }
+  | { readonly outcome: 'cannotTell'; readonly detail: string };
+
+export type UndoResult =
+  /** `verified`: the target was read again and its digest equals the one before. `reason`: what could not be put back exactly, else null. */
+  | { readonly outcome: 'undone'; readonly verified: boolean; readonly reason: string | null }
+  /** Somebody else changed it since: nothing was touched. */
+  | { readonly outcome: 'blocked'; readonly conflict: Conflict }
+  | { readonly outcome: 'unknown'; readonly error: StepError };
+
+/** Expected: the step can't be done, and nothing was touched. Thrown by `prepare`; becomes a clean failure. */
+export class CannotDo extends Error {
+  constructor(readonly code: string, detail: string) { super(detail); this.name = 'CannotDo'; }
+}
+
+/**
+ * A kind of target. The journal calls `prepare`, stores the image durably, then calls `execute` once, and stores what
+ * came of it. After a crash in between it calls `probe` with the same image. Every method may be called again with the
+ * same key after a crash, and none may rely on memory.
+ */
+export interface ExecutionAdapter {
+  /** `os`, `builtin`, … */
+  readonly name: string;
+  capabilities(): readonly CapabilityDescriptor[];
+  /** Looks at a connection when it is put: null, or what is wrong with it. */
+  probeConnection(connection: Connection): Promise<{ readonly limitations: readonly string[] } | { readonly problem: string; readonly pointer: string }>;
+  /** What must not be worked on by two calls at once, from image to outcome; the journal serialises on these. */
+  serialiseOn(call: StepCall): readonly string[];
+  /** Reads the target and makes the before-image; must not change what anybody else sees. @throws CannotDo */
+  prepare(call: StepCall): Promise<Image>;
+  execute(call: StepCall, before: Image): Promise<ActResult>;
+  /** What came of `execute`? Holds the same operating-system lock as `execute`. */
+  probe(call: StepCall, before: Image): Promise<ProbeResult>;
+  /** Puts back what was before, three-way: equal to before: done; equal to after: put back; else blocked. Idempotent, re-runnable from any point. */
+  undo(call: StepCall, before: Image, after: Image): Promise<UndoResult>;
+  /** The undo window of these is over: images and what was set aside may go. */
+  forget(call: Pick<StepCall, 'key' | 'tenant' | 'connection' | 'capability'>, before: Image, after: Image | null): Promise<void>;
+}
+
+/** Resolves connections by name; answered by the gateway, cached by the caller until told otherwise. */
+export interface ConnectionResolver { resolve(tenant: string, name: string): Promise<Connection | null> }
