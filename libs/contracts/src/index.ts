@@ -6,3 +6,4 @@ export * from './policy';
 export * from './service-query';
 export * from './topics';
 export * from './workflow';
+export * from './questions';

@@ -1,0 +1,114 @@
+import type { JsonObject } from '@aifirst/kernel';
+import type { CapabilityDescriptor, Connection } from './capability';
+import type { CloudEvent } from './envelope';
+import type { PrincipalRef } from './intent';
+import type { ControlState } from './policy';
+import type { WorkflowOrder } from './workflow';
+
+/**
+ * What may be asked by `ServiceQuery`, per owner: `question: [asked, answered]`. An owner refuses by throwing `Refusal`.
+ * Everything is JSON. `tenant` is always the credential's; owners filter by it.
+ */
+export interface GatewayQuestions {
+  connection: [{ tenant: string; name: string }, Connection | null];
+}
+
+export interface OrchestratorQuestions {
+  /** Answers when the order is durable; `sequence` is that of the last fact it made. @throws Refusal NOT_FOUND, WRONG_STATE { status }, UNKNOWN_STEP */
+  order: [{ tenant: string; workflow: string; by: PrincipalRef; order: WorkflowOrder }, { sequence: number }];
+  /** The facts of a workflow after a sequence, in order. */
+  facts: [{ tenant: string; workflow: string; after: number; limit: number }, { items: CloudEvent[] }];
+  /** Is an open workflow in need of this connection or agent? */
+  inUse: [{ tenant: string; connection?: string; agent?: string }, { workflows: string[] }];
+  locks: [{ tenant: string | null; limit: number; after?: string }, { items: LockView[] }];
+  breakLock: [{ tenant: string | null; id: string; by: PrincipalRef; reason: string }, LockView];
+}
+export interface LockView {
+  readonly id: string;
+  readonly tenant: string;
+  readonly resource: string;
+  readonly mode: string;
+  readonly workflow: string;
+  readonly since: string;
+  readonly waiting: readonly string[];
+}
+
+/** A principal as policy needs it. `revision` rises with every change: an older one never overwrites a newer. */
+export interface PolicyPrincipal {
+  readonly tenant: string;
+  readonly kind: 'agent' | 'person';
+  readonly id: string;
+  readonly name: string;
+  readonly roles: readonly string[];
+  readonly suspended: boolean;
+  readonly deleted: boolean;
+  readonly revision: number;
+}
+/** A named thing under version control: what `PUT` answers with. `etag` changes with every change. */
+export interface Named<T = JsonObject> { readonly name: string; readonly revision: number; readonly value: T; readonly createdAt: string; readonly updatedAt: string }
+export interface PutNamed<T> { tenant: string; name: string; value: T; by: PrincipalRef; /** From `If-Match`; absent = whatever is there; 0 (`If-None-Match: *`) = must be new. Else `Refusal` PRECONDITION_FAILED. */ expectedRevision?: number }
+export interface NameOnly { tenant: string; name: string }
+export interface Page { tenant: string; limit: number; after?: string }
+
+export interface Role { readonly capabilities: readonly string[]; readonly connections: readonly string[] }
+export interface PolicyText { readonly cedar: string; /** Newest stored version. */ readonly version: number; /** The one in force, null: none. */ readonly active: number | null }
+export interface KillSwitch { readonly scope: { readonly kind: 'all' | 'agent'; readonly id?: string }; readonly reason: string; readonly rollback: boolean; readonly includeUndo: boolean }
+
+export interface PolicyQuestions {
+  /** In force for the next decision when answered. @throws Refusal INVALID_FIELD (unknown capability pattern …) */
+  putRole: [PutNamed<Role>, { created: boolean; role: Named<Role> }];
+  getRole: [NameOnly, Named<Role> | null];
+  listRoles: [Page, { items: Named<Role>[] }];
+  deleteRole: [NameOnly & { by: PrincipalRef; expectedRevision?: number }, { deleted: boolean }];
+  /** Which of these roles do not exist? */
+  missingRoles: [{ tenant: string; roles: readonly string[] }, { missing: string[] }];
+  /** Stores a new version, not in force. @throws Refusal POLICY_INVALID (does not parse) */
+  putPolicy: [PutNamed<{ cedar: string }>, { created: boolean; policy: Named<PolicyText> }];
+  getPolicy: [NameOnly & { version?: number }, Named<PolicyText> | null];
+  listPolicies: [Page, { items: Named<PolicyText>[] }];
+  deletePolicy: [NameOnly & { by: PrincipalRef; expectedRevision?: number }, { deleted: boolean }];
+  /** Parses, checks against the schema and annotations. @throws Refusal POLICY_INVALID with one problem per finding */
+  validatePolicy: [{ tenant: string; cedar: string } | { tenant: string; name: string; version?: number }, { valid: true; warnings: string[] }];
+  activatePolicy: [{ tenant: string; name: string; version: number; by: PrincipalRef }, Named<PolicyText>];
+  /** Cedar's JSON schema with the tenant's own roles, connections and capabilities in it. */
+  policySchema: [{ tenant: string }, JsonObject];
+  putKillSwitch: [PutNamed<KillSwitch>, { created: boolean; killSwitch: Named<KillSwitch> }];
+  getKillSwitch: [NameOnly, Named<KillSwitch> | null];
+  listKillSwitches: [Page, { items: Named<KillSwitch>[] }];
+  deleteKillSwitch: [NameOnly & { by: PrincipalRef; expectedRevision?: number }, { deleted: boolean }];
+  /** Tells policy of a principal; in force when answered, and the control epoch has moved if it was suspended or lost a role. Idempotent by revision. */
+  applyPrincipal: [PolicyPrincipal, { controlEpoch: number }];
+  /** Of all tenants (null) or one. `at`: the owner's clock, ms. */
+  controlState: [{ tenant: string | null }, { at: number; tenants: ControlState[] }];
+}
+
+export interface AdapterQuestions {
+  capabilities: [Record<string, never>, { items: CapabilityDescriptor[] }];
+  /** @throws Refusal PROBE_FAILED, INVALID_FIELD with a pointer into the connection */
+  probeConnection: [{ connection: Connection }, { limitations: string[] }];
+}
+
+export interface AuditQuestions {
+  entries: [{ tenant: string; from?: number; limit: number; agent?: string; workflow?: string; type?: string; resource?: string; fromTime?: string; toTime?: string }, { items: AuditEntry[]; next: number | null }];
+  entry: [{ tenant: string; index: number }, AuditEntry | null];
+  /** The signed note, C2SP tlog-checkpoint, or null while the log is empty of checkpoints. */
+  checkpoint: [{ tenant: string }, { note: string } | null];
+  /** base64 of the tile's bytes. `level: 'entries'` for the entry bundles (deflated or not: uncompressed here). */
+  tile: [{ tenant: string; level: number | 'entries'; index: number; width: number }, { bytes: string } | null];
+  inclusionProof: [{ tenant: string; index: number; size?: number }, { index: number; size: number; hashes: string[] }];
+  consistencyProof: [{ tenant: string; from: number; to: number }, { from: number; to: number; hashes: string[] }];
+  keys: [{ tenant: string }, { items: { vkey: string; from: string; to: string | null }[] }];
+  /** The whole export document as text (JCS, newline, signature line). */
+  export: [{ tenant: string; from?: string; to?: string }, { document: string }];
+  /** How far each producer's facts are folded. */
+  foldedUpTo: [Record<string, never>, { producers: Record<string, number>; lag: number }];
+}
+export interface AuditEntry { readonly index: number; readonly leafHash: string; readonly event: CloudEvent }
+
+/** Every service that consumes answers these about its own dead letters. */
+export interface DeadLetterQuestions {
+  deadLetters: [{ tenant: string | null; limit: number; after?: string; status?: string }, { items: JsonObject[] }];
+  /** @throws Refusal NOT_FOUND, WRONG_STATE */
+  replayDeadLetter: [{ tenant: string | null; id: string; by: PrincipalRef }, JsonObject];
+  discardDeadLetter: [{ tenant: string | null; id: string; by: PrincipalRef }, JsonObject];
+}
