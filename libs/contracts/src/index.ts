@@ -7,3 +7,5 @@ export * from './service-query';
 export * from './topics';
 export * from './workflow';
 export * from './questions';
+export * from './references';
+export * from './resources';

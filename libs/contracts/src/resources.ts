@@ -1,0 +1,52 @@
+import type { Json, JsonObject } from '@aifirst/kernel';
+import type { ResourceTemplate } from './capability';
+import { isLiteral } from './references';
+
+export interface Resource { readonly uri: string; readonly access: 'read' | 'write' }
+
+/**
+ * What a step touches, as far as its input tells: one URI per template, in their order, without repeats (`write` wins).
+ * A template whose field is absent, or still a reference, sealed or no scalar, is left out; so ask again with the resolved input.
+ *
+ * Normal form: names and paths stand as they are (case, spaces, letters of any script), but control characters (C0, DEL, C1)
+ * are percent-encoded as UTF-8, and so is a `%` that two hexadecimal digits follow: two different paths never share a URI.
+ */
+export function expandResources(templates: readonly ResourceTemplate[], connection: string | null, input: JsonObject): readonly Resource[] {
+  const found: { uri: string; access: 'read' | 'write' }[] = [];
+  for (const { uri: template, access } of templates) {
+    const uri = fill(template, connection, input);
+    if (uri === undefined) continue;
+    const same = found.find(resource => resource.uri === uri);
+    if (same === undefined) found.push({ uri, access });
+    else if (access === 'write') same.access = 'write';
+  }
+  return found;
+}
+
+/** Does a field that a template needs stand there as something that can't be read here (a reference, or a sealed value)? */
+export function hasUnknownResources(templates: readonly ResourceTemplate[], input: JsonObject): boolean {
+  return templates.some(({ uri }) => fieldsOf(uri).some(name => name !== 'connection' && Object.hasOwn(input, name) && textOf(input[name]) === undefined));
+}
+
+const FIELD = /\{([A-Za-z0-9_-]+)\}/g;
+const fieldsOf = (template: string): string[] => Array.from(template.matchAll(FIELD), match => match[1]!);
+
+function fill(template: string, connection: string | null, input: JsonObject): string | undefined {
+  let complete = true;
+  const uri = template.replace(FIELD, (_, name: string) => {
+    const text = name === 'connection' ? connection ?? undefined : Object.hasOwn(input, name) ? textOf(input[name]) : undefined;
+    if (text === undefined) { complete = false; return ''; }
+    return normal(text);
+  });
+  return complete ? uri : undefined;
+}
+
+function textOf(field: Json | undefined): string | undefined {
+  const value = isLiteral(field) ? field.$literal : field;
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
+}
+
+// eslint-disable-next-line no-control-regex
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f]|%(?=[0-9A-Fa-f]{2})/g;
+const normal = (text: string): string => text.replace(UNSAFE, character => (character === '%' ? '%25' : encodeURIComponent(character)));
