@@ -38,6 +38,8 @@ export interface PlannedStep {
   readonly hasReferences: boolean;
   readonly resources: readonly ResourceTemplate[];
   readonly risk: Risk;
+  /** What stands for `<scheme>://<connection>` in lock names, so that two connections to one thing are one thing: for files `file://` and the resolved root. Absent: the resource's own name. */
+  readonly lockBase?: string;
   readonly timeoutMs: number;
   readonly attemptsMax: number;
 }

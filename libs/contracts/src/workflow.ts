@@ -35,19 +35,22 @@ export type WorkflowFact =
   | { readonly name: 'IntentSubmitted'; readonly start: StartWorkflow; readonly by: string }
   | { readonly name: 'PolicyAsked'; readonly question: number; readonly action: 'execute' | 'rollback'; readonly steps: readonly { readonly index: number; readonly generation: number }[] }
   | { readonly name: 'PolicyDecided'; readonly question: number; readonly action: 'execute' | 'rollback'; readonly decision: string; readonly controlEpoch: number; readonly decisions: readonly StepDecision[] }
-  | { readonly name: 'LocksTaken'; readonly locks: readonly { readonly resource: string; readonly mode: LockMode }[]; readonly ticket: number }
-  | { readonly name: 'LocksLost'; readonly reason: string; readonly restarts: number }
+  | { readonly name: 'LocksTaken'; readonly locks: readonly Lock[] }
+  /** All locks are gone: the workflow was parked too long, an administrator broke one, or it died in wait-die and starts again (`RollbackStarted` with code LOCKED follows). */
+  | { readonly name: 'LocksLost'; readonly code: 'PARKED' | 'BROKEN' | 'DIED'; readonly reason: string; readonly by: string }
+  /** All is undone and every step begins again, in its next generation, at the workflow's old age. */
+  | { readonly name: 'WorkflowRestarted'; readonly restarts: number }
   | { readonly name: 'StepStarted'; readonly step: string; readonly index: number; readonly generation: number; readonly attempt: number; readonly decision: string; readonly resources: readonly string[] }
   | { readonly name: 'StepHeld'; readonly step: string; readonly index: number }
-  | { readonly name: 'StepSucceeded'; readonly step: string; readonly index: number; readonly generation: number; readonly output: Json; readonly actSequence: number; readonly undoableUntil: number | null; readonly by?: string }
-  | { readonly name: 'StepFailed'; readonly step: string; readonly index: number; readonly generation: number; readonly error: StepError; readonly retryAt: number | null; readonly by?: string }
-  | { readonly name: 'StepUnknown'; readonly step: string; readonly index: number; readonly generation: number; readonly error: StepError; readonly probe: number }
+  | { readonly name: 'StepSucceeded'; readonly step: string; readonly index: number; readonly generation: number; readonly output: Json; readonly actSequence: number; readonly undoableUntil: number | null; readonly decision: string; readonly by?: string }
+  | { readonly name: 'StepFailed'; readonly step: string; readonly index: number; readonly generation: number; readonly error: StepError; readonly retryAt: number | null; readonly decision: string | null; readonly by?: string }
+  | { readonly name: 'StepUnknown'; readonly step: string; readonly index: number; readonly generation: number; readonly error: StepError; readonly probe: number; /** Nobody but a person can settle it. */ readonly parked: boolean; readonly decision: string }
   /** Proven not to have happened: the next start has the next generation. */
   | { readonly name: 'StepDidNotHappen'; readonly step: string; readonly index: number; readonly generation: number; readonly by?: string }
   | { readonly name: 'StepSkipped'; readonly step: string; readonly index: number; readonly why: string }
   | { readonly name: 'RollbackStarted'; readonly reason: string; readonly by: string; readonly code: string }
   | { readonly name: 'StepUndoStarted'; readonly step: string; readonly index: number; readonly generation: number; readonly attempt: number; readonly decision: string }
-  | { readonly name: 'StepUndoUnknown'; readonly step: string; readonly index: number; readonly generation: number; readonly probe: number; readonly error: StepError }
+  | { readonly name: 'StepUndoUnknown'; readonly step: string; readonly index: number; readonly generation: number; readonly attempt: number; readonly probe: number; readonly error: StepError }
   | { readonly name: 'StepUndone'; readonly step: string; readonly index: number; readonly generation: number; readonly verified: boolean; readonly reason: string | null }
   | { readonly name: 'StepUndoBlocked'; readonly step: string; readonly index: number; readonly generation: number; readonly code: string; readonly reason: string; readonly conflict: Conflict | null }
   | { readonly name: 'WorkflowPaused'; readonly code: string; readonly reason: string; readonly by: string }
@@ -56,6 +59,7 @@ export type WorkflowFact =
   | { readonly name: 'WorkflowCommitting' }
   | { readonly name: 'WorkflowEnded'; readonly status: WorkflowStatus; readonly code: string | null; readonly reason: string | null; readonly residue: readonly Residue[] };
 
+export interface Lock { readonly resource: string; readonly mode: LockMode }
 export type LockMode = 'read' | 'write' | 'intentRead' | 'intentWrite';
 
 /** `aifirst.workflow.*` events' data: a fact, and which workflow and agent it belongs to. */
