@@ -9,6 +9,8 @@ export interface StepCommand {
   /** Place of the step in the plan, from 0. */
   readonly index: number;
   readonly generation: number;
+  /** From 1. A forward call keeps its attempt within a generation; an undo that was blocked is tried again under the next. */
+  readonly attempt: number;
   /** Fencing epoch of the orchestrator's log: a lower one than already seen for the workflow is refused. */
   readonly epoch: number;
   readonly agent: PrincipalRef;
@@ -51,6 +53,7 @@ export interface StepReported {
   readonly index: number;
   readonly generation: number;
   readonly direction: Direction;
+  readonly attempt: number;
   readonly outcome: StepOutcome;
   /** The number of the probe it answers; 0 for an execute or undo. */
   readonly probe: number;
@@ -61,6 +64,8 @@ export interface StepReported {
   readonly actSequence?: number;
   /** Undo: the target was read again and its digest equals the one before. */
   readonly verified?: boolean;
+  /** Undo: what could not be put back exactly. */
+  readonly reason?: string;
   readonly conflict?: Conflict;
   /** The adapter keeps what undo needs until then (ms since 1970). */
   readonly undoableUntil?: number;
