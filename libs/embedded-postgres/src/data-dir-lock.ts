@@ -1,0 +1,31 @@
+import { join } from 'node:path';
+import { OperationalError } from '@aifirst/kernel';
+import { makeDataDir } from './data-dir';
+import { lockFile, type FileLock } from './file-lock';
+
+/** Another process works on this data folder. */
+export class DataDirInUse extends OperationalError {
+  constructor(path: string, readonly pid: number | undefined) {
+    super('DATA_DIR_IN_USE', `the data folder \`${path}\` is in use by ${pid === undefined ? 'another process' : `process ${pid}`}: stop that one, or set DATA_DIR to another folder`);
+  }
+}
+
+export interface DataDirLock extends FileLock {
+  /** Absolute, without symbolic links: two names of one folder are one folder. */
+  readonly dataDir: string;
+}
+
+/**
+ * Makes the data folder if it is not there (see `makeDataDir` for its mode) and takes it for this process, until `release` or its end.
+ * @throws DataDirInUse with the process id of the holder
+ */
+export function lockDataDir(path: string): DataDirLock {
+  const dataDir = makeDataDir(path);
+  return { dataDir, ...holdOrRefuse(join(dataDir, 'lock'), dataDir) };
+}
+
+export function holdOrRefuse(lockPath: string, dataDir: string): FileLock {
+  const lock = lockFile(lockPath);
+  if ('heldBy' in lock) throw new DataDirInUse(dataDir, lock.heldBy);
+  return lock;
+}

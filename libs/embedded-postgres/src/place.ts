@@ -1,0 +1,98 @@
+import { chmodSync, chownSync, cpSync, existsSync, lstatSync, lchownSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { OperationalError, messageOf } from '@aifirst/kernel';
+import { canEnter, isRoot, type ServerUser } from './server-user';
+import { writeDurably } from './write-durably';
+
+/** Names the place of the database where it could not be in the data folder. */
+export const PATH_FILE = 'postgres.path';
+
+/** For a root whose data folder the server's user can't reach: the first that can be written. Both outlast a restart of the machine. */
+const ELSEWHERE = ['/var/lib/aifirst', '/var/tmp'];
+
+/**
+ * The folder that holds everything of the database: `data`, `socket`, `password`, `lock` and, if need be, programs.
+ * It is `<dataDir>/postgres`; as root, where the server's user can't get there, one elsewhere that `<dataDir>/postgres.path` names from then on.
+ */
+export function findPlace(dataDir: string, user: ServerUser, onLog: (line: string) => void): string {
+  const pathFile = join(dataDir, PATH_FILE);
+  const inside = join(dataDir, 'postgres');
+  if (existsSync(pathFile)) {
+    const place = readFileSync(pathFile, 'utf8').trim();
+    if (!existsSync(place)) throw new OperationalError('POSTGRES_DATA_GONE', `\`${pathFile}\` names \`${place}\`, which is not there: bring it back, or remove that file to start with an empty database`);
+    onLog(`the database is in \`${place}\` (named by \`${pathFile}\`)`);
+    return place;
+  }
+  if (canEnter(user, dataDir)) {
+    if (!existsSync(inside)) makePlace(inside, user);
+    return inside;
+  }
+  const place = makePlaceElsewhere(user);
+  const data = join(inside, 'data');
+  if (existsSync(data)) moveData(inside, place);
+  writeDurably(pathFile, `${place}\n`, 0o644);
+  if (existsSync(inside)) rmSync(inside, { recursive: true, force: true });
+  onLog(`the database is in \`${place}\`, because the user \`${user.name}\`, which runs PostgreSQL in place of root, can't enter \`${dataDir}\`; \`${pathFile}\` names it`);
+  return place;
+}
+
+function makePlace(path: string, user: ServerUser): void {
+  mkdirSync(path, { mode: 0o700 });
+  giveWay(path, user);
+}
+
+/** Why not given to the server's user: the password and the lock in it are ours alone. */
+function giveWay(path: string, user: ServerUser): void {
+  if (!user.other) return;
+  chownSync(path, 0, user.gid);
+  chmodSync(path, 0o710);
+}
+
+function makePlaceElsewhere(user: ServerUser): string {
+  const reasons: string[] = [];
+  for (const base of ELSEWHERE) {
+    try {
+      mkdirSync(base, { recursive: true, mode: 0o755 });
+      const place = mkdtempSync(join(base, 'postgres-'));
+      giveWay(place, user);
+      if (canEnter(user, place)) return place;
+      rmSync(place, { recursive: true });
+      reasons.push(`\`${base}\`: ${user.name} can't enter it`);
+    } catch (error) {
+      reasons.push(messageOf(error));
+    }
+  }
+  throw new OperationalError('POSTGRES_NO_PLACE', `the user \`${user.name}\`, which runs PostgreSQL in place of root, can't enter the data folder, nor is there a place elsewhere (${reasons.join('; ')}): set DATA_DIR or DATABASE_URL`);
+}
+
+function moveData(from: string, to: string): void {
+  for (const name of ['data', 'password']) {
+    if (existsSync(join(from, name))) cpSync(join(from, name), join(to, name), { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+  }
+}
+
+/**
+ * Whom the server must run as: whoever owns the data that are there, so that what was begun as one user goes on when root starts it.
+ * @returns undefined where there are no data, or root owns them (then they are given to the server's user)
+ */
+export function ownerOf(dataDir: string): { uid: number; gid: number } | undefined {
+  const pathFile = join(dataDir, PATH_FILE);
+  const place = existsSync(pathFile) ? readFileSync(pathFile, 'utf8').trim() : join(dataDir, 'postgres');
+  const { uid, gid } = statSync(join(place, 'data'), { throwIfNoEntry: false }) ?? { uid: 0, gid: 0 };
+  return uid === 0 ? undefined : { uid, gid };
+}
+
+/** Gives everything under a folder to the server's user. Links are not followed. */
+export function giveTo(user: ServerUser, path: string): void {
+  if (!isRoot()) return;
+  const entry = lstatSync(path);
+  if (entry.uid !== user.uid || entry.gid !== user.gid) lchownSync(path, user.uid, user.gid);
+  if (entry.isDirectory()) for (const name of readdirSync(path)) giveTo(user, join(path, name));
+}
+
+/** A folder that the server alone writes. */
+export function makeServerFolder(path: string, user: ServerUser): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  if (user.other) chownSync(path, user.uid, user.gid);
+}
+

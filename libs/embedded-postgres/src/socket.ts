@@ -1,0 +1,42 @@
+import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { OperationalError, messageOf } from '@aifirst/kernel';
+import { makeServerFolder } from './place';
+import { canEnter, type ServerUser } from './server-user';
+import { writeDurably } from './write-durably';
+
+/** The port is part of the socket's name; nothing listens on TCP. */
+export const PORT = 5432;
+
+/** What fits sockaddr_un without its closing zero: 107 on Linux, 103 on macOS. */
+const SOCKET_PATH_BYTES_MAX = 103;
+
+export const fits = (folder: string): boolean => Buffer.byteLength(join(folder, `.s.PGSQL.${PORT}`)) <= SOCKET_PATH_BYTES_MAX;
+
+/** A folder for the socket that the server's user and we alone can enter: in the place, or where its path would be too long, in a temporary folder. */
+export function makeSocketFolder(place: string, user: ServerUser): { folder: string; remove(): void } {
+  const inside = join(place, 'socket');
+  if (fits(inside)) {
+    makeServerFolder(inside, user);
+    return { folder: inside, remove: () => undefined };
+  }
+  const nameFile = join(place, 'socket.path');
+  if (existsSync(nameFile)) rmSync(readFileSync(nameFile, 'utf8').trim(), { recursive: true, force: true });
+  const reasons: string[] = [];
+  for (const base of new Set([tmpdir(), '/tmp', '/var/tmp', '/dev/shm'])) {
+    try {
+      const folder = mkdtempSync(join(base, 'aifirst-pg-'));
+      const remove = () => { rmSync(folder, { recursive: true, force: true }); rmSync(nameFile, { force: true }); };
+      if (user.other) chownSync(folder, user.uid, user.gid);
+      if (fits(folder) && canEnter(user, folder)) {
+        writeDurably(nameFile, `${folder}\n`, 0o600);
+        return { folder, remove };
+      }
+      remove();
+    } catch (error) {
+      reasons.push(messageOf(error));
+    }
+  }
+  throw new OperationalError('POSTGRES_NO_PLACE', `the path of \`${place}\` is too long for the database's socket, and no temporary folder will do (${reasons.join('; ')}): set a shorter DATA_DIR`);
+}

@@ -1,0 +1,43 @@
+import { closeSync, fsyncSync, linkSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { randomBytes } from 'node:crypto';
+
+/** Writes a file whole or not at all, and on disk when it returns. */
+export function writeDurably(path: string, content: string, mode: number): void {
+  const partial = writePartial(path, content, mode);
+  renameSync(partial, path);
+  syncFolder(dirname(path));
+}
+
+/** The same, but never over a file that is there. @returns whether it was written */
+export function createDurably(path: string, content: string, mode: number): boolean {
+  const partial = writePartial(path, content, mode);
+  try {
+    linkSync(partial, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    unlinkSync(partial);
+  }
+  syncFolder(dirname(path));
+  return true;
+}
+
+function writePartial(path: string, content: string, mode: number): string {
+  const partial = `${path}.${randomBytes(6).toString('hex')}.partial`;
+  const fd = openSync(partial, 'wx', mode);
+  try {
+    writeSync(fd, content);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  return partial;
+}
+
+/** A new name is on disk only when its folder is. */
+export function syncFolder(path: string): void {
+  const fd = openSync(path, 'r');
+  try { fsyncSync(fd); } finally { closeSync(fd); }
+}
