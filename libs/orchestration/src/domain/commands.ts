@@ -1,0 +1,89 @@
+import { resolveInput, type AskedStep, type Direction, type Lease, type StepCommand } from '@aifirst/contracts';
+import { expandResources } from '@aifirst/contracts';
+import { invariant, type JsonObject } from '@aifirst/kernel';
+import type { Command } from './turn';
+import type { Workflow } from './workflow';
+
+/** The input of a step with what is known of other steps' outputs put in place. */
+export function inputOf(state: Workflow, index: number) {
+  const plan = state.start.steps[index]!;
+  if (!plan.hasReferences) return resolveInput(plan.input, () => undefined);
+  return resolveInput(plan.input, id => {
+    const source = state.start.steps.findIndex(s => s.id === id);
+    return source >= 0 && state.steps[source]!.status === 'succeeded' ? state.steps[source]!.output : undefined;
+  });
+}
+
+export const resourcesOf = (state: Workflow, index: number, input: JsonObject): readonly string[] =>
+  expandResources(state.start.steps[index]!.resources, state.start.steps[index]!.connection, input).map(resource => resource.uri);
+
+/** One step of a question: whole where its references are known, else as it stands. */
+export function askedStep(state: Workflow, index: number): AskedStep {
+  const plan = state.start.steps[index]!;
+  const resolved = inputOf(state, index);
+  const input = resolved.ok ? resolved.value : plan.input;
+  return {
+    step: plan.id, generation: state.steps[index]!.generation, capability: plan.capability, adapter: plan.adapter, reversibility: plan.reversibility,
+    connection: plan.connection, input, unresolved: !resolved.ok, resources: resourcesOf(state, index, input), risk: plan.risk,
+  };
+}
+
+export function askCommand(state: Workflow, question: number, indices: readonly number[], id: string): Command {
+  const resources = new Set<string>();
+  const capabilities = new Set<string>();
+  state.start.steps.forEach((plan, index) => {
+    capabilities.add(plan.capability);
+    const started = state.steps[index]!.resources;
+    for (const uri of started.length > 0 ? started : resourcesOf(state, index, plan.input)) resources.add(uri);
+  });
+  return {
+    name: 'DecidePlan', id,
+    data: {
+      workflow: state.id, question, principal: state.start.agent, action: 'execute', steps: indices.map(index => askedStep(state, index)),
+      plan: { steps: state.steps.length, capabilities: [...capabilities].sort(), resources: [...resources].sort() },
+    },
+  };
+}
+
+function stepCommand(state: Workflow, index: number, epoch: number, cause: string, attempt: number): StepCommand {
+  const plan = state.start.steps[index]!;
+  const resolved = inputOf(state, index);
+  invariant(resolved.ok, `the input of \`${state.id}/${plan.id}\` can no longer be resolved`);
+  return {
+    workflow: state.id, step: plan.id, index, generation: state.steps[index]!.generation, attempt, epoch, agent: state.start.agent,
+    capability: plan.capability, adapter: plan.adapter, connection: plan.connection, input: resolved.value, timeoutMs: plan.timeoutMs, cause,
+  };
+}
+
+export const executeCommand = (state: Workflow, index: number, epoch: number): Command => {
+  const step = state.steps[index]!;
+  const lease = step.decision?.lease;
+  invariant(lease !== undefined && step.startedFact !== null, `\`${state.id}\` step ${index} has no leave to start`);
+  return { name: 'ExecuteStep', id: step.startedFact, adapter: state.start.steps[index]!.adapter, data: { ...stepCommand(state, index, epoch, step.startedFact, 1), lease } };
+};
+
+export const undoCommand = (state: Workflow, index: number, epoch: number): Command => {
+  const step = state.steps[index]!;
+  invariant(step.undo !== null, `\`${state.id}\` step ${index} is not being undone`);
+  return {
+    name: 'UndoStep', id: step.undo.fact, adapter: state.start.steps[index]!.adapter,
+    data: { ...stepCommand(state, index, epoch, step.undo.fact, step.undo.attempt), lease: undoLease(state, index), onConflict: 'block' },
+  };
+};
+
+export const probeCommand = (state: Workflow, index: number, epoch: number, direction: Direction, id: string): Command => {
+  const step = state.steps[index]!;
+  const forward = direction === 'forward';
+  const lease = forward ? step.decision?.lease : undoLease(state, index);
+  invariant(lease !== undefined, `\`${state.id}\` step ${index} has no lease to probe with`);
+  return {
+    name: 'ProbeStep', id, adapter: state.start.steps[index]!.adapter,
+    data: { ...stepCommand(state, index, epoch, (forward ? step.startedFact : step.undo?.fact) ?? id, forward ? 1 : step.undo?.attempt ?? 1), lease, direction, probe: forward ? step.probe : step.undo?.probe ?? 1 },
+  };
+};
+
+function undoLease(state: Workflow, index: number): Lease {
+  const lease = state.steps[index]!.decision?.undoLease;
+  invariant(lease !== undefined, `\`${state.id}\` step ${index} was started without an undo lease`);
+  return lease;
+}

@@ -1,0 +1,83 @@
+import type { StepDecision, WorkflowFact } from '@aifirst/contracts';
+import { invariant } from '@aifirst/kernel';
+import { factId, newStep, type RecordedFact, type Step, type Workflow } from './workflow';
+
+/** The state after a fact. The first fact of every workflow is `IntentSubmitted`. */
+export function evolve(state: Workflow | null, recorded: RecordedFact, tenant: string, traceparent?: string): Workflow {
+  const { fact, at } = recorded;
+  if (fact.name === 'IntentSubmitted') {
+    return {
+      id: fact.start.workflow, start: fact.start, tenant, status: 'pending', createdAt: at, deadlineAt: at + fact.start.deadlineMs,
+      steps: fact.start.steps.map(newStep), questions: 0, paused: null, rollback: null, parkedAt: null, locks: [], locksLost: false, restarts: 0,
+      facts: 1, endedAt: null, traceparent,
+    };
+  }
+  invariant(state !== null, `a workflow begins with \`IntentSubmitted\`, not \`${fact.name}\``);
+  invariant(recorded.id === factId(state.id, state.facts + 1), `fact \`${recorded.id}\` does not follow fact ${state.facts} of \`${state.id}\``);
+  return { ...apply(state, fact, recorded), facts: state.facts + 1 };
+}
+
+function apply(state: Workflow, fact: Exclude<WorkflowFact, { name: 'IntentSubmitted' }>, { id, at }: RecordedFact): Workflow {
+  const step = (index: number, change: Partial<Step>): Workflow => ({ ...state, steps: state.steps.with(index, { ...state.steps[index]!, ...change }) });
+  switch (fact.name) {
+    case 'PolicyAsked': {
+      const steps = [...state.steps];
+      for (const { index } of fact.steps) steps[index] = { ...steps[index]!, asked: fact.question, status: 'pending' };
+      return { ...state, questions: fact.question, steps };
+    }
+    case 'PolicyDecided': {
+      const decisions = new Map<string, StepDecision>(fact.decisions.map(decision => [decision.step, decision]));
+      const steps = state.steps.map((current, index) => {
+        const decision = decisions.get(state.start.steps[index]!.id);
+        if (decision === undefined || decision.generation !== current.generation || current.asked !== fact.question) return current;
+        const waits = decision.outcome === 'approve';
+        return { ...current, asked: waits ? current.asked : null, status: waits ? 'awaitingApproval' as const : 'pending' as const, decision: { ...decision, fact: id, controlEpoch: fact.controlEpoch } };
+      });
+      return { ...state, steps, status: steps.some(s => s.status === 'awaitingApproval') && state.status === 'pending' ? 'awaitingApproval' : state.status === 'awaitingApproval' ? 'pending' : state.status };
+    }
+    case 'LocksTaken': return { ...state, locks: [...state.locks, ...fact.locks], locksLost: false };
+    case 'LocksLost': return { ...state, locks: [], locksLost: true };
+    case 'WorkflowRestarted': return {
+      ...state, status: 'running', rollback: null, parkedAt: null, restarts: fact.restarts,
+      steps: state.steps.map(s => ({ ...newStep(), generation: s.generation + 1, attempts: s.attempts })),
+    };
+    case 'StepStarted': return {
+      ...step(fact.index, { status: 'running', generation: fact.generation, attempts: fact.attempt, startedFact: id, startedAt: at, retryAt: null, resources: fact.resources, error: null, parked: false, probe: 0, probedAt: null }),
+      status: state.status === 'pending' ? 'running' : state.status,
+    };
+    case 'StepHeld': return step(fact.index, { status: 'held' });
+    case 'StepSucceeded': return step(fact.index, { status: 'succeeded', output: fact.output, actSequence: fact.actSequence, error: null, parked: false });
+    case 'StepFailed': return fact.retryAt === null
+      ? step(fact.index, { status: 'failed', error: fact.error, parked: false, asked: null })
+      : step(fact.index, { ...again(state.steps[fact.index]!), retryAt: fact.retryAt, error: fact.error, failures: state.steps[fact.index]!.failures + 1 });
+    case 'StepUnknown': return step(fact.index, { status: 'unknown', error: fact.error, probe: fact.probe, probedAt: at, parked: fact.parked });
+    case 'StepDidNotHappen': return step(fact.index, again(state.steps[fact.index]!));
+    case 'StepSkipped': return step(fact.index, { status: 'skipped', asked: null });
+    case 'RollbackStarted': return { ...state, status: 'rollingBack', paused: null, parkedAt: null, endedAt: null, rollback: { code: fact.code, reason: fact.reason, by: fact.by, fact: id, since: at } };
+    case 'StepUndoStarted': return {
+      ...step(fact.index, { status: 'undoing', undo: { status: 'running', attempt: fact.attempt, fact: id, startedAt: at, probe: 0, code: null } }),
+      status: 'rollingBack', parkedAt: null,
+    };
+    case 'StepUndoUnknown': return step(fact.index, { undo: { ...state.steps[fact.index]!.undo!, status: 'unknown', probe: fact.probe } });
+    case 'StepUndone': return step(fact.index, { status: 'undone', undo: { ...state.steps[fact.index]!.undo!, status: 'done', code: null } });
+    case 'StepUndoBlocked': return step(fact.index, {
+      status: 'undoBlocked', undo: { ...(state.steps[fact.index]!.undo ?? { attempt: 1, fact: id, startedAt: at, probe: 0 }), status: 'blocked', code: fact.code },
+    });
+    case 'WorkflowPaused': return { ...state, status: 'paused', parkedAt: at, paused: { code: fact.code, by: fact.by, since: at, failed: fact.failed } };
+    case 'WorkflowResumed': return {
+      ...state, status: state.steps.some(s => s.attempts > 0) ? 'running' : 'pending', paused: null, parkedAt: null,
+      steps: state.steps.map(s => {
+        if (s.status === 'unknown') return { ...s, parked: false, probe: 0 };
+        return s.status === 'failed' && fact.failedStep === 'retry' ? { ...s, ...again(s), error: s.error } : s;
+      }),
+    };
+    case 'RollbackParked': return { ...state, status: 'rollbackBlocked', parkedAt: at };
+    case 'WorkflowCommitting': return { ...state, status: 'committing' };
+    case 'WorkflowEnded': return { ...state, status: fact.status, locks: [], locksLost: false, paused: null, parkedAt: null, endedAt: at };
+  }
+}
+
+/** Proven not to have happened: ready for the next generation, for which policy has not been asked yet. */
+const again = (step: Step): Partial<Step> => ({
+  status: 'pending', generation: step.generation + 1, decision: null, asked: null, startedFact: null, startedAt: null, retryAt: null, probe: 0, probedAt: null, parked: false,
+});

@@ -1,0 +1,73 @@
+import { Refusal } from '@aifirst/kernel';
+import type { PrincipalRef, WorkflowOrder } from '@aifirst/contracts';
+import { end, fail } from './forward';
+import { beginRollback, retryRollback } from './rollback';
+import type { Turn } from './turn';
+import { hasEnded, isForward, isHeldByControl } from './workflow';
+
+/** Carries out a person's or the owning agent's word. @throws Refusal `WRONG_STATE` naming the status, `UNKNOWN_STEP` */
+export function order(turn: Turn, asked: WorkflowOrder, by: PrincipalRef): void {
+  switch (asked.order) {
+    case 'rollback': return rollback(turn, asked.reason, by.id);
+    case 'cancel': return cancel(turn, asked.reason ?? 'cancelled', by.id);
+    case 'pause': return pause(turn, asked.reason ?? 'paused', by.id);
+    case 'resume': return resume(turn, asked.failedStep, by.id);
+    case 'resolve': return resolve(turn, asked, by.id);
+  }
+}
+
+function wrongState(turn: Turn, what: string): never {
+  const { status } = turn.state;
+  throw new Refusal({ code: 'WRONG_STATE', detail: `a workflow that is \`${status}\` can not be ${what}` }, { status });
+}
+
+function rollback(turn: Turn, reason: string, by: string): void {
+  const { status } = turn.state;
+  if (status === 'rollbackBlocked') return retryRollback(turn, by, reason);
+  if (status === 'completed' || status === 'failed' || status === 'paused' || isForward(turn.state)) return beginRollback(turn, 'REQUESTED', reason, by);
+  wrongState(turn, 'rolled back');
+}
+
+function cancel(turn: Turn, reason: string, by: string): void {
+  if (!isForward(turn.state) && turn.state.status !== 'paused') wrongState(turn, 'cancelled');
+  // Why: a step that was started may have had its effect already, whatever has been reported so far.
+  const untouched = turn.state.steps.every((step, index) => step.startedFact === null || ['failed', 'skipped'].includes(step.status) || (step.status === 'succeeded' && turn.plan(index).reversibility === 'readOnly'));
+  if (untouched) return end(turn, 'cancelled', 'CANCELLED', `${reason} (by ${by})`);
+  if (turn.state.start.onFailure === 'rollback') return beginRollback(turn, 'CANCELLED', reason, by);
+  if (turn.state.start.onFailure === 'pause' && turn.state.status === 'paused') wrongState(turn, 'cancelled: it waits for `resume` or `rollback`');
+  turn.record({ name: 'WorkflowPaused', code: 'CANCELLED', reason, by, failed: true });
+  if (turn.state.start.onFailure === 'keep') fail(turn, 'CANCELLED', reason);
+}
+
+function pause(turn: Turn, reason: string, by: string): void {
+  if (!isForward(turn.state)) wrongState(turn, 'paused');
+  turn.record({ name: 'WorkflowPaused', code: 'PAUSED', reason, by, failed: false });
+}
+
+function resume(turn: Turn, failedStep: 'retry' | 'skip' | undefined, by: string): void {
+  if (turn.state.status !== 'paused') wrongState(turn, 'resumed');
+  if (isHeldByControl(turn.state)) throw new Refusal({ code: 'WRONG_STATE', detail: `held by ${turn.state.paused!.code}: it goes on by itself when that is lifted` }, { status: 'paused' });
+  if (failedStep === 'skip') {
+    turn.state.steps.forEach((step, index) => { if (step.status === 'failed') turn.record({ name: 'StepSkipped', step: turn.plan(index).id, index, why: `skipped by ${by}` }); });
+  }
+  turn.record({ name: 'WorkflowResumed', by, failedStep: failedStep ?? (turn.state.paused!.failed ? 'retry' : null) });
+}
+
+function resolve(turn: Turn, asked: Extract<WorkflowOrder, { order: 'resolve' }>, by: string): void {
+  const index = turn.state.start.steps.findIndex(step => step.id === asked.step);
+  if (index < 0) throw new Refusal({ code: 'UNKNOWN_STEP', detail: `the workflow has no step \`${asked.step}\`` });
+  const step = turn.step(index);
+  const ids = { step: asked.step, index, generation: step.generation };
+  if (hasEnded(turn.state)) wrongState(turn, 'resolved');
+  if (step.status === 'undoBlocked' && step.undo?.code === 'OUTCOME_UNKNOWN' && asked.outcome === 'succeeded') {
+    turn.record({ name: 'StepUndone', ...ids, verified: false, reason: `${asked.reason} (by ${by})` }, step.undo.fact);
+    turn.record({ name: 'RollbackStarted', reason: asked.reason, by, code: 'RESOLVED' });
+    return;
+  }
+  if (step.status !== 'unknown') throw new Refusal({ code: 'WRONG_STATE', detail: `step \`${asked.step}\` is \`${step.status}\`, its outcome is not unknown` }, { status: turn.state.status });
+  const decision = step.decision!.fact;
+  if (asked.outcome === 'succeeded') turn.record({ name: 'StepSucceeded', ...ids, output: asked.output ?? null, actSequence: step.actSequence, undoableUntil: null, decision, by }, step.startedFact ?? undefined);
+  else turn.record({ name: 'StepFailed', ...ids, error: { code: 'OUTCOME_UNKNOWN', detail: `${asked.reason} (settled by ${by}: it did not happen)`, clean: true }, retryAt: null, decision, by }, step.startedFact ?? undefined);
+  if (turn.state.status === 'paused' && turn.state.paused?.code === 'OUTCOME_UNKNOWN') turn.record({ name: 'WorkflowResumed', by, failedStep: null });
+  if (turn.state.status === 'rollbackBlocked') turn.record({ name: 'RollbackStarted', reason: asked.reason, by, code: 'RESOLVED' });
+}
