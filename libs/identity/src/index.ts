@@ -1,1 +1,10 @@
-export {};
+export * from './log-writer';
+export * from './credentials';
+export * from './document-registry';
+export * from './neighbours';
+export * from './principals';
+export * from './tenants';
+export * from './connection-config';
+export * from './connections';
+export * from './refusal-recorder';
+export * from './identity';
