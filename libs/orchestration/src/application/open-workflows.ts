@@ -11,6 +11,8 @@ export interface Entry {
   /** When something of it was stored last; when its outstanding commands are to be sent again, and after which pause. */
   resendAt: number;
   resendPauseMs: number;
+  /** The earliest alarm that is set for it. */
+  alarmAt: number;
 }
 
 /** Wakes in order of time: a binary heap; what has changed meanwhile is checked when it comes up. */

@@ -1,0 +1,55 @@
+import type { ControlState } from '@aifirst/contracts';
+import type { Clock } from '@aifirst/kernel';
+import type { Control } from '../domain/turn';
+import type { ControlSource } from './orchestrator';
+
+const POLL_MS = 250;
+/** Beyond this age nothing is started: the state may have changed unseen. */
+const STALE_MS = 2_000;
+
+/** Asks policy four times a second what holds; told of a change it asks at once. Unknown or stale holds everything back. */
+export class PolledControl implements ControlSource {
+  #tenants = new Map<string, ControlState>();
+  #freshUntil = 0;
+  #stopped = false;
+  #cancel: (() => void) | null = null;
+  readonly #listeners = new Set<(tenant: string | null) => void>();
+
+  constructor(private readonly ask: () => Promise<{ readonly tenants: readonly ControlState[] }>, private readonly clock: Clock) {}
+
+  async start(): Promise<void> { await this.refresh(); this.#again(); }
+  stop(): void { this.#stopped = true; this.#cancel?.(); }
+
+  async refresh(): Promise<void> {
+    const askedAt = this.clock.now();
+    const { tenants } = await this.ask();
+    const wasStale = askedAt > this.#freshUntil;
+    this.#freshUntil = askedAt + STALE_MS;
+    const before = this.#tenants;
+    this.#tenants = new Map(tenants.map(state => [state.tenant, state]));
+    if (wasStale) { for (const listener of this.#listeners) listener(null); return; }
+    for (const state of tenants) if (before.get(state.tenant)?.epoch !== state.epoch) for (const listener of this.#listeners) listener(state.tenant);
+  }
+
+  /** The state of a tenant as an adapter checks it; null: not known, or too old to act on. */
+  stateOf(tenant: string): ControlState | null {
+    if (this.clock.now() > this.#freshUntil) return null;
+    return this.#tenants.get(tenant) ?? { tenant, epoch: 0, killSwitches: [], suspendedAgents: [] };
+  }
+
+  control(tenant: string, agent: string): Control {
+    const state = this.stateOf(tenant);
+    if (state === null) return { epoch: null, hold: null };
+    const kill = state.killSwitches.find(({ kind, target }) => kind === 'all' || target === agent);
+    if (kill !== undefined) return { epoch: state.epoch, hold: { code: 'KILL_SWITCH', reason: `kill switch \`${kill.id}\`: ${kill.reason}`, includeUndo: kill.includeUndo, rollback: kill.rollback } };
+    if (state.suspendedAgents.includes(agent)) return { epoch: state.epoch, hold: { code: 'AGENT_SUSPENDED', reason: `agent \`${agent}\` is suspended`, includeUndo: false, rollback: false } };
+    return { epoch: state.epoch, hold: null };
+  }
+
+  onChange(listener: (tenant: string | null) => void): () => void { this.#listeners.add(listener); return () => this.#listeners.delete(listener); }
+
+  #again(): void {
+    if (this.#stopped) return;
+    this.#cancel = this.clock.after(POLL_MS, () => void this.refresh().catch(() => undefined).finally(() => this.#again()));
+  }
+}
