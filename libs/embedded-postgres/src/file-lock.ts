@@ -1,6 +1,9 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
-import koffi from 'koffi';
+import type Koffi from 'koffi' with { 'resolution-mode': 'import' };
 import { OperationalError, messageOf } from '@aifirst/kernel';
+
+// Why not imported: the types describe its ES module, and what we build is CommonJS, for which it has another file.
+const koffi = require('koffi') as typeof Koffi;
 
 const LOCK_EXCLUSIVE_NO_WAIT = 2 | 4; // LOCK_EX | LOCK_NB, the same on Linux and macOS
 

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { send } from './processes';
 import { asUser, type ServerUser } from './server-user';
 
 /** How long a guarded program may take over its orderly end before it is told to end at once. */
@@ -66,5 +67,17 @@ export function runGuarded(user: ServerUser, program: string, args: readonly str
   const pid = new Promise<number | undefined>(resolve => {
     createInterface({ input: shell.stdout }).once('line', line => resolve(Number(line))).once('close', () => resolve(undefined));
   });
-  return { pid, ended, tail, async stop() { shell.stdin.end(); await ended; } };
+  let running = true;
+  ended.then(() => { running = false; }, () => { running = false; });
+  return {
+    pid, ended, tail,
+    async stop() {
+      shell.stdin.end();
+      // Why again, from here: whoever kills the guard alone must not keep us from ending.
+      const id = await pid;
+      if (id !== undefined && running) send(id, 'SIGINT');
+      const overdue = setTimeout(() => { if (id !== undefined && running) send(id, 'SIGQUIT'); }, ORDERLY_END_SECONDS_MAX * 1_000);
+      await ended.finally(() => clearTimeout(overdue));
+    },
+  };
 }

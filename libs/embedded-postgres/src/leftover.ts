@@ -2,12 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OperationalError } from '@aifirst/kernel';
+import { hasEnded, isAlive, send } from './processes';
 
 /** Positive, and above what any system gives out. */
 const NOBODYS_PID = 2_147_483_646;
 const FAST_SHUTDOWN_MS_MAX = 1_500;
 const IMMEDIATE_SHUTDOWN_MS_MAX = 6_000;
-const POLL_MS = 10;
 
 export function postmasterPid(dataPath: string): number | undefined {
   const path = join(dataPath, 'postmaster.pid');
@@ -22,8 +22,8 @@ export function postmasterPid(dataPath: string): number | undefined {
  */
 export async function endLeftover(dataPath: string, onLog: (line: string) => void): Promise<void> {
   const pid = postmasterPid(dataPath);
-  if (pid === undefined || !isAlive(pid)) return;
-  if (!servesFolder(pid, dataPath)) {
+  if (pid === undefined) return;
+  if (!isAlive(pid) || !servesFolder(pid, dataPath)) {
     forgetPid(dataPath, pid);
     return;
   }
@@ -36,7 +36,7 @@ export async function endLeftover(dataPath: string, onLog: (line: string) => voi
 }
 
 /**
- * Why: PostgreSQL refuses to start if the process id in a stale postmaster.pid is some other program's by now, as happens in containers.
+ * Why: PostgreSQL refuses to start if the process id in a stale postmaster.pid is some other program's by now, or a zombie, as happens in containers.
  * Why not removed: its last lines let PostgreSQL see whether backends of the dead server still hold the shared memory.
  */
 function forgetPid(dataPath: string, pid: number): void {
@@ -67,20 +67,4 @@ function servesFolder(pid: number, dataPath: string): boolean {
 /** What /proc refuses to show of a process is not ours, or has ended. */
 function attempt(check: () => boolean): boolean {
   try { return check(); } catch { return false; }
-}
-
-function isAlive(pid: number): boolean {
-  try { process.kill(pid, 0); return true; } catch (error) { return (error as NodeJS.ErrnoException).code === 'EPERM'; }
-}
-
-function send(pid: number, signal: NodeJS.Signals): void {
-  try { process.kill(pid, signal); } catch (error) { if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; }
-}
-
-async function hasEnded(pid: number, withinMs: number): Promise<boolean> {
-  for (let waitedMs = 0; waitedMs < withinMs; waitedMs += POLL_MS) {
-    if (!isAlive(pid)) return true;
-    await new Promise(resolve => setTimeout(resolve, POLL_MS));
-  }
-  return !isAlive(pid);
 }

@@ -2,20 +2,20 @@ import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OperationalError, messageOf } from '@aifirst/kernel';
+import { PORT } from './server';
 import { makeServerFolder } from './place';
 import { canEnter, type ServerUser } from './server-user';
 import { writeDurably } from './write-durably';
 
-/** The port is part of the socket's name; nothing listens on TCP. */
-export const PORT = 5432;
-
 /** What fits sockaddr_un without its closing zero: 107 on Linux, 103 on macOS. */
 const SOCKET_PATH_BYTES_MAX = 103;
 
-export const fits = (folder: string): boolean => Buffer.byteLength(join(folder, `.s.PGSQL.${PORT}`)) <= SOCKET_PATH_BYTES_MAX;
+const fits = (folder: string): boolean => Buffer.byteLength(join(folder, `.s.PGSQL.${PORT}`)) <= SOCKET_PATH_BYTES_MAX;
+
+export interface SocketFolder { readonly folder: string; remove(): void }
 
 /** A folder for the socket that the server's user and we alone can enter: in the place, or where its path would be too long, in a temporary folder. */
-export function makeSocketFolder(place: string, user: ServerUser): { folder: string; remove(): void } {
+export function makeSocketFolder(place: string, user: ServerUser): SocketFolder {
   const inside = join(place, 'socket');
   if (fits(inside)) {
     makeServerFolder(inside, user);

@@ -21,7 +21,10 @@ export async function startTestPostgres(settings: Readonly<Record<string, string
   try {
     const postgres = await start({ dataDir: join(folder, 'data'), settings: { shared_buffers: '32MB', ...settings } }, false);
     return {
-      ...postgres,
+      connection: postgres.connection,
+      dataPath: postgres.dataPath,
+      ended: postgres.ended,
+      get pid() { return postgres.pid; },
       async createDatabase(name) {
         const client = new Client(postgres.connection);
         await client.connect();
