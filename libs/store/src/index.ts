@@ -1,1 +1,5 @@
 export * from './store';
+export * from './feed';
+export * from './migrate';
+export * from './postgres-store';
+export { BASE_MIGRATIONS, tenantIsolation } from './postgres/base-migrations';

@@ -7,6 +7,7 @@ export type Positions = Readonly<Record<string, number>>;
 
 /** One row of a log: the facts and messages that one decision made, all stored or none. It is event, outbox and log at once. */
 export interface Append {
+  /** Not empty, without `/` and `*`. */
   readonly tenant: string;
   /** UUID of what it belongs to: a workflow, an intent, an agent. */
   readonly stream: string;
@@ -40,11 +41,13 @@ export interface DocumentPut {
   /** The revision the caller saw; 0 = must not exist; absent = whatever is there. */
   readonly expectedRevision?: number;
 }
+/** `revision` is 1 when new and one more with each put; it starts again after a delete. */
 export interface StoredDocument { readonly kind: string; readonly tenant: string; readonly id: string; readonly revision: number; readonly data: JsonObject }
 
 /** A unit of work: everything in it is stored together or not at all. */
 export interface Unit {
   readonly appends?: readonly Append[];
+  /** Several puts of one document count as one after the other. */
   readonly documents?: readonly DocumentPut[];
   /** Merged into the consumer's positions. */
   readonly positions?: Positions;
@@ -54,7 +57,7 @@ export interface Unit {
   readonly durable?: boolean;
 }
 
-/** Somebody else stored one of these first. Nothing of the unit was stored. */
+/** Somebody else stored one of these first. Nothing of the unit was stored. Documents are named `<kind>/<tenant>/<id>`. */
 export class VersionConflict extends OperationalError {
   constructor(readonly streams: readonly { readonly stream: string; readonly version: number }[], readonly keys: readonly string[], readonly documents: readonly string[]) {
     super('VERSION_CONFLICT', `already stored: ${[...streams.map(s => `\`${s.stream}/${s.version}\``), ...keys.map(() => 'an idempotency key'), ...documents.map(d => `\`${d}\``)].join(', ')}`, { retryable: true });
@@ -62,7 +65,14 @@ export class VersionConflict extends OperationalError {
 }
 /** Another writer has taken the log over (its epoch is higher): this one must stop at once. */
 export class Fenced extends OperationalError {
-  constructor(log: string, epoch: number) { super('FENCED', `the writer of log \`${log}\` with epoch ${epoch} has been replaced`); }
+  constructor(log: string, epoch: number, why = 'has been replaced') { super('FENCED', `the writer of log \`${log}\` with epoch ${epoch} ${why}`); }
+}
+/**
+ * The database has crashed and may have lost commits that were not flushed (`durable: false`), of this log or of one that
+ * this one has followed. What is in memory may be ahead of what is stored: stop, open again, start from what is stored.
+ */
+export class CommitsLost extends Fenced {
+  constructor(log: string, epoch: number) { super(log, epoch, 'may have lost commits in a crash of the database'); }
 }
 /** The log's writer is alive elsewhere. */
 export class LeaseHeld extends OperationalError {
@@ -89,25 +99,31 @@ export interface Log {
   readonly producer: string;
   readonly epoch: number;
   /**
+   * A lost connection is brought back and the outcome found out before this resolves or rejects.
    * @returns the rows as stored, in the order given
-   * @throws VersionConflict (retryable; says what exists), Fenced
+   * @throws VersionConflict (retryable; names all that exists); Fenced (nothing was stored, or by a lost connection just
+   * before: start again from what is stored); OperationalError: STORE_UNAVAILABLE (retryable, nothing was stored),
+   * COMMIT_UNKNOWN (retryable: commit the very same unit object again, it is stored once; another unit may come first, the
+   * fate of this one then shows in `onCommitted`), NOT_STORABLE (NUL or half a surrogate pair in a tenant, key, kind or id, which
+   * are at most 2,000 bytes; event data and state may hold them), LOG_CLOSED
    */
   commit(unit: Unit): Promise<readonly StoredRow[]>;
   positions(): Positions;
   lowWater(): number;
   /** Position of the last row, 0 when empty. */
   head(): number;
-  /** Rows after `after`, in order, at most `limit`. Sees only what is committed. */
+  /** Rows after `after` up to `head()`, in order, at most `limit`. Sees only what is committed. */
   read(after: number, limit: number): Promise<readonly StoredRow[]>;
   /** All rows of these streams, by stream, then version. */
   readStreams(streams: readonly string[]): Promise<readonly StoredRow[]>;
-  /** Those of the (stream, version) pairs that exist. */
+  /** Those of the (stream, version) pairs that exist, by stream, then version. */
   readVersions(pairs: readonly { readonly stream: string; readonly version: number }[]): Promise<readonly StoredRow[]>;
+  /** By position. */
   readKeys(keys: readonly string[]): Promise<readonly StoredRow[]>;
-  /** Called right after each commit, in order, with what was stored. Must not throw. */
+  /** Called right after each commit that appends, in order, with the very objects `commit` resolves with, before it does. Must not throw. */
   onCommitted(listener: (rows: readonly StoredRow[]) => void): () => void;
   getDocument(kind: string, tenant: string, id: string): Promise<StoredDocument | null>;
-  /** By id, ascending; `after` is the last id of the page before. `tenant: null` = of all tenants (then ordered by tenant, id; `after` is `<tenant>/<id>`). */
+  /** By id, ascending in bytes of UTF-8; `after` is the last id of the page before. `tenant: null` = of all tenants (then ordered by tenant, id; `after` is `<tenant>/<id>`). */
   listDocuments(kind: string, tenant: string | null, page: { readonly limit: number; readonly after?: string }): Promise<readonly StoredDocument[]>;
   /** Ends the lease so that the next writer need not wait. */
   close(): Promise<void>;
