@@ -1,1 +1,6 @@
-export {};
+export { admitIntent, type Admission, type AdmissionContext } from './admit-intent';
+export { canonicalDigest } from './digest';
+export { prepareCapability } from './input-schema';
+export { pathProblem } from './path-grammar';
+export { parseStrictJson, type Parsed } from './strict-json';
+export * from './limits';
