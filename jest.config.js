@@ -10,11 +10,11 @@ const shared = {
     '^@aifirst/([^/]+)$': '<rootDir>/libs/$1/src/index.ts',
   },
   modulePathIgnorePatterns: ['<rootDir>/libs/[^/]+/dist', '<rootDir>/apps/[^/]+/dist', '<rootDir>/tmp'],
-  watchman: false,
 };
 const kind = (name, extra = {}) => ({ ...shared, displayName: name, testMatch: [`**/*.${name}.spec.ts`], ...extra });
 module.exports = {
   projects: [kind('unit'), kind('int'), kind('e2e')],
   testTimeout: 60_000,
   maxWorkers: 2,
+  watchman: false,
 };

@@ -36,13 +36,17 @@ export function advanceForward(turn: Turn): void {
 function startWhatIsReady(turn: Turn): void {
   const ready: number[] = [];
   const ask: number[] = [];
+  const later: number[] = [];
   for (let index = 0; index < turn.state.steps.length; index++) {
     const step = turn.step(index);
     if (step.status !== 'pending' || step.asked !== null) continue;
     // Why: the whole plan is asked at once, before anything; later only what is ready.
     if (step.decision === null && turn.state.questions === 0) { ask.push(index); continue; }
     if (step.retryAt !== null && step.retryAt > turn.at) continue;
-    if (!turn.plan(index).after.every(before => isSettled(turn.state, before))) continue;
+    if (!turn.plan(index).after.every(before => isSettled(turn.state, before))) {
+      if (step.decision?.outcome !== 'defer' && needsLeave(turn, index)) later.push(index);
+      continue;
+    }
     const resolved = inputOf(turn.state, index);
     if (!resolved.ok) {
       turn.record({ name: 'StepFailed', step: turn.plan(index).id, index, generation: step.generation, error: { code: resolved.code, detail: resolved.detail, clean: true }, retryAt: null, decision: step.decision?.fact ?? null });
@@ -51,7 +55,8 @@ function startWhatIsReady(turn: Turn): void {
     if (waitsForControl(turn, index)) continue;
     if (needsLeave(turn, index)) ask.push(index); else ready.push(index);
   }
-  if (ask.length > 0) askFor(turn, ask);
+  // Why: one question in bulk; what is asked anyway asks for the steps behind it too.
+  if (ask.length > 0) askFor(turn, [...ask, ...later]);
   if (ready.length === 0 || !holdsLocks(turn, ready)) return;
   for (const index of ready) {
     const busy = turn.state.steps.some((other, at) => at !== index && (other.status === 'running' || other.status === 'unknown') && stepsConflict(turn.state, index, at));
@@ -150,6 +155,7 @@ export function fail(turn: Turn, code: string, reason: string): void {
 /** A paused workflow moves by itself in one case: the deadline passed while it was not a failure that it waits with. */
 function parkedFailures(turn: Turn): void {
   const { paused, deadlineAt, start } = turn.state;
+  if (paused?.failed === true && start.onFailure === 'keep') return fail(turn, paused.code, 'what ran has ended');
   if (paused === null || paused.failed || paused.code === 'OUTCOME_UNKNOWN' || paused.code === 'DEADLINE_EXCEEDED') return;
   if (turn.at < deadlineAt) return;
   if (start.onFailure === 'pause') { turn.record({ name: 'WorkflowPaused', code: 'DEADLINE_EXCEEDED', reason: `the deadline of ${start.deadlineMs} ms is over`, by: 'aifirst', failed: true }); return; }

@@ -1,0 +1,65 @@
+import fc from 'fast-check';
+import type { Lock, LockMode } from '@aifirst/contracts';
+import { LockTable } from './lock-table';
+
+const lock = (resource: string, mode: LockMode = 'write'): Lock => ({ resource, mode });
+const [OLD, MID, YOUNG] = ['1', '2', '3'] as const;
+
+describe('LockTable', () => {
+  it('grants whole or not at all', () => {
+    const table = new LockTable();
+    expect(table.request(OLD, [lock('a')], false, 0).answer).toBe('granted');
+    expect(table.request(MID, [lock('a'), lock('b')], false, 0).answer).toBe('waiting');
+    expect(table.request(YOUNG, [lock('c')], false, 0).answer).toBe('granted');
+    table.release(OLD);
+    expect(table.grantWaiting(0).map(g => g.workflow)).toEqual([MID]);
+  });
+  it('lets nobody overtake an older one that waits', () => {
+    const table = new LockTable();
+    table.request(OLD, [lock('a')], false, 0);
+    table.request(MID, [lock('a'), lock('b')], false, 0);
+    expect(table.request(YOUNG, [lock('b')], false, 0).answer).toBe('waiting');
+    table.release(OLD);
+    expect(table.grantWaiting(0).map(g => g.workflow)).toEqual([MID]);
+    table.release(MID);
+    expect(table.grantWaiting(0).map(g => g.workflow)).toEqual([YOUNG]);
+  });
+  it('makes the younger one yield where both hold', () => {
+    const table = new LockTable();
+    table.request(OLD, [lock('a')], false, 0);
+    table.request(YOUNG, [lock('b')], false, 0);
+    expect(table.request(OLD, [lock('b')], true, 0).answer).toBe('waiting');
+    expect(table.request(YOUNG, [lock('a')], true, 0)).toEqual({ answer: 'die', holder: OLD });
+  });
+  it('keeps a writer out of a folder that is being read, and two writers of two files in it apart from nobody', () => {
+    const table = new LockTable();
+    table.request(OLD, [lock('f', 'intentWrite'), lock('f/x')], false, 0);
+    expect(table.request(MID, [lock('f', 'intentWrite'), lock('f/y')], false, 0).answer).toBe('granted');
+    expect(table.request(YOUNG, [lock('f', 'read')], false, 0).answer).toBe('waiting');
+  });
+  it('never lets two hold what conflicts, and everybody comes to an end', () => {
+    const modes = fc.constantFrom<LockMode>('read', 'write', 'intentRead', 'intentWrite');
+    const wants = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c', 'd'), modes), { minLength: 1, maxLength: 4 });
+    fc.assert(fc.property(fc.array(wants, { minLength: 1, maxLength: 12 }), fc.infiniteStream(fc.nat()), (requests, chances) => {
+      const table = new LockTable();
+      const holding = new Set<string>();
+      requests.forEach((locks, index) => { if (table.request(String(100 + index), locks.map(([r, m]) => lock(r, m)), false, 0).answer === 'granted') holding.add(String(100 + index)); });
+      for (let ended = 0; ended < requests.length; ended++) {
+        const byResource = new Map<string, LockMode[]>();
+        for (const { resource, mode } of table.view()) byResource.set(resource, [...(byResource.get(resource) ?? []), mode]);
+        for (const held of byResource.values()) {
+          if (held.includes('write')) expect(held).toHaveLength(1);
+          if (held.includes('read')) expect(held).not.toContain('intentWrite');
+        }
+        const all = [...holding];
+        expect(all.length).toBeGreaterThan(0);
+        const done = all[chances.next().value % all.length]!;
+        holding.delete(done);
+        table.release(done);
+        for (const { workflow } of table.grantWaiting(0)) holding.add(workflow);
+      }
+      expect(table.view()).toEqual([]);
+      expect(table.waiting).toBe(0);
+    }), { numRuns: 300 });
+  });
+});
