@@ -1,5 +1,5 @@
 import type { Lock, LockMode } from '@aifirst/contracts';
-import { stronger } from './conflicts';
+import { merged, stronger } from './conflicts';
 
 /** Which modes of two workflows can't stand on one resource together. */
 const CONFLICTS: Readonly<Record<LockMode, readonly LockMode[]>> = {
@@ -22,7 +22,9 @@ export class LockTable {
   readonly #held = new Map<string, Map<string, { mode: LockMode; since: number }>>();
   readonly #waiting = new Map<string, Waiting>();
 
-  request(workflow: string, locks: readonly Lock[], late: boolean, at: number): LockAnswer {
+  request(workflow: string, wanted: readonly Lock[], late: boolean, at: number): LockAnswer {
+    // Why: `read` beside `intentWrite` amounts to `write`, and it is the sum that must not collide.
+    const locks = merged([...wanted, ...wanted.flatMap(({ resource }) => { const held = this.#held.get(workflow)?.get(resource); return held === undefined ? [] : [{ resource, mode: held.mode }]; })]);
     const blockers = this.#blockers(workflow, locks);
     if (blockers.length === 0 && (late || !this.#behindOthers(workflow, locks))) {
       this.grant(workflow, locks, at);
