@@ -43,34 +43,42 @@ export function prepareBinaries(from: BinariesPackage, user: ServerUser, copyTo:
   for (const old of readdirSync(copyTo)) {
     if (old.startsWith('binaries-') && old !== basename(copy)) rmSync(join(copyTo, old), { recursive: true, force: true });
   }
-  if (!existsSync(copy)) {
-    const partial = mkdtempSync(join(copyTo, 'binaries-partial-'));
-    chmodSync(partial, 0o755);
-    cpSync(from.native, partial, { recursive: true, verbatimSymlinks: true, mode: constants.COPYFILE_FICLONE });
-    tryLinkLibraries(partial);
-    renameSync(partial, copy);
+  let check = existsSync(copy) ? works(copy, user) : undefined;
+  if (check?.ok !== true) {
+    // Why again: a copy that a machine's failure left half on disk must not stop every start from then on.
+    rmSync(copy, { recursive: true, force: true });
+    makeCopy(from.native, copy);
+    check = works(copy, user);
     onLog(`the programs of PostgreSQL ${from.version} are copied to \`${copy}\`, where ${user.name} can run them`);
   }
-  const check = works(copy, user);
   if (!check.ok) throw new OperationalError('POSTGRES_UNAVAILABLE', `the embedded PostgreSQL does not run on this system (${check.output}): set DATABASE_URL`);
   return binariesIn(copy, major);
+}
+
+function makeCopy(native: string, copy: string): void {
+  const partial = mkdtempSync(join(dirname(copy), 'binaries-partial-'));
+  chmodSync(partial, 0o755);
+  cpSync(native, partial, { recursive: true, verbatimSymlinks: true, mode: constants.COPYFILE_FICLONE });
+  tryLinkLibraries(partial);
+  renameSync(partial, copy);
 }
 
 const binariesIn = (native: string, major: number): Binaries => ({ initdb: join(native, 'bin', 'initdb'), postgres: join(native, 'bin', 'postgres'), major });
 
 const works = (native: string, user: ServerUser) => runAs(user, join(native, 'bin', 'postgres'), ['--version']);
 
+/** @returns false where we may not write */
 function tryLinkLibraries(native: string): boolean {
   const list = join(native, 'pg-symlinks.json');
   if (!existsSync(list)) return true;
   for (const { source, target } of JSON.parse(readFileSync(list, 'utf8')) as { source: string; target: string }[]) {
-    const link = join(dirname(native), target).replace(join(dirname(native), 'native'), native);
+    const link = join(native, relative('native', target));
     try {
       symlinkSync(relative(dirname(target), source), link);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EEXIST') continue;
-      if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') { if (existsSync(link)) continue; return false; }
+      if (existsSync(link)) continue;
+      if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') return false;
       throw new OperationalError('POSTGRES_UNAVAILABLE', `can't link the libraries of the embedded PostgreSQL: ${messageOf(error)}`, { cause: error });
     }
   }

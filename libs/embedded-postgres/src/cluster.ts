@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chownSync, existsSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OperationalError } from '@aifirst/kernel';
 import type { Binaries } from './binaries';
@@ -25,7 +25,8 @@ export async function ensureCluster(place: string, binaries: Binaries, user: Ser
   }
   if (existsSync(dataPath)) {
     refuseOtherMajor(dataPath, binaries.major);
-    giveTo(user, dataPath);
+    // Why only then: brought back from a backup by root, say. What the server's user owns it may have filled with links to what it must not be given.
+    if (user.other && statSync(dataPath).uid === 0) giveTo(user, dataPath);
     return { dataPath, password };
   }
 
@@ -42,7 +43,6 @@ export async function ensureCluster(place: string, binaries: Binaries, user: Ser
     if (code !== 0) throw failureOf(initdb.tail, place, `initdb ended with code ${code}`);
   } finally {
     rmSync(passwordFile, { force: true });
-    if (existsSync(partial) && !existsSync(join(partial, 'PG_VERSION'))) rmSync(partial, { recursive: true, force: true });
   }
   renameSync(partial, dataPath);
   if (sync) syncFolder(place);

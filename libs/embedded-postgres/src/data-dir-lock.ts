@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { OperationalError } from '@aifirst/kernel';
+import { OperationalError, messageOf } from '@aifirst/kernel';
 import { makeDataDir } from './data-dir';
 import { lockFile, type FileLock } from './file-lock';
 
@@ -21,7 +21,12 @@ export interface DataDirLock extends FileLock {
  */
 export function lockDataDir(path: string): DataDirLock {
   const dataDir = makeDataDir(path);
-  return { dataDir, ...holdOrRefuse(join(dataDir, 'lock'), dataDir) };
+  try {
+    return { dataDir, ...holdOrRefuse(join(dataDir, 'lock'), dataDir) };
+  } catch (error) {
+    if (error instanceof OperationalError) throw error;
+    throw new OperationalError('DATA_DIR_UNUSABLE', `can't use the data folder \`${dataDir}\`: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 export function holdOrRefuse(lockPath: string, dataDir: string): FileLock {

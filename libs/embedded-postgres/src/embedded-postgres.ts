@@ -6,9 +6,8 @@ import { makeDataDir } from './data-dir';
 import { holdOrRefuse } from './data-dir-lock';
 import type { FileLock } from './file-lock';
 import { endLeftover } from './leftover';
-import { findPlace, ownerOf } from './place';
+import { findPlace, serverUserFor } from './place';
 import { PORT, SETTINGS, startServer, type ServerPlan } from './server';
-import { serverUser } from './server-user';
 import { makeSocketFolder, type SocketFolder } from './socket';
 import { explained, failureOf } from './start-failure';
 
@@ -61,7 +60,7 @@ export async function start({ dataDir: path, onLog = () => undefined, settings =
   let socket: SocketFolder | undefined;
   const letGo = () => { socket?.remove(); lock?.release(); };
   try {
-    const user = { ...serverUser(), ...ownerOf(dataDir) };
+    const user = serverUserFor(dataDir);
     const place = findPlace(dataDir, user, onLog);
     lock = holdOrRefuse(join(place, 'lock'), dataDir);
     const binaries = prepareBinaries(findBinaries(), user, place, onLog);

@@ -1,6 +1,6 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import type Koffi from 'koffi' with { 'resolution-mode': 'import' };
-import { OperationalError, messageOf } from '@aifirst/kernel';
+import { OperationalError } from '@aifirst/kernel';
 
 // Why not imported: the types describe its ES module, and what we build is CommonJS, for which it has another file.
 const koffi = require('koffi') as typeof Koffi;
@@ -15,16 +15,12 @@ export interface FileLock { release(): void }
 /**
  * Locks a file, made if it is not there, and writes our process id into it for people to read. Never waits.
  * @returns the lock, or who holds it: its process id, or undefined where that can't be read
+ * @throws what the file system says where the file can't be opened
  */
 export function lockFile(path: string): FileLock | { readonly heldBy: number | undefined } {
   // Why: null is the running program, which has the C library in it, whatever its file is called on this system.
   flock ??= koffi.load(null).func('int flock(int fd, int operation)') as (fd: number, operation: number) => number;
-  let fd: number;
-  try {
-    fd = openSync(path, 'a+', 0o600);
-  } catch (error) {
-    throw new OperationalError('LOCK_FAILED', `can't open the lock \`${path}\`: ${messageOf(error)}`, { cause: error });
-  }
+  const fd = openSync(path, 'a+', 0o600);
   if (flock(fd, LOCK_EXCLUSIVE_NO_WAIT) !== 0) {
     const errno = koffi.errno();
     const holder = Number.parseInt(readFileSync(path, 'utf8'), 10);

@@ -1,7 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, cpSync, existsSync, lstatSync, lchownSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { OperationalError, messageOf } from '@aifirst/kernel';
-import { canEnter, isRoot, type ServerUser } from './server-user';
+import { canEnter, isRoot, serverUser, type ServerUser } from './server-user';
 import { writeDurably } from './write-durably';
 
 /** Names the place of the database where it could not be in the data folder. */
@@ -28,8 +29,7 @@ export function findPlace(dataDir: string, user: ServerUser, onLog: (line: strin
     return inside;
   }
   const place = makePlaceElsewhere(user);
-  const data = join(inside, 'data');
-  if (existsSync(data)) moveData(inside, place);
+  if (existsSync(join(inside, 'data'))) copyData(inside, place);
   writeDurably(pathFile, `${place}\n`, 0o644);
   if (existsSync(inside)) rmSync(inside, { recursive: true, force: true });
   onLog(`the database is in \`${place}\`, because the user \`${user.name}\`, which runs PostgreSQL in place of root, can't enter \`${dataDir}\`; \`${pathFile}\` names it`);
@@ -65,26 +65,24 @@ function makePlaceElsewhere(user: ServerUser): string {
   throw new OperationalError('POSTGRES_NO_PLACE', `the user \`${user.name}\`, which runs PostgreSQL in place of root, can't enter the data folder, nor is there a place elsewhere (${reasons.join('; ')}): set DATA_DIR or DATABASE_URL`);
 }
 
-function moveData(from: string, to: string): void {
+function copyData(from: string, to: string): void {
   for (const name of ['data', 'password']) {
     if (existsSync(join(from, name))) cpSync(join(from, name), join(to, name), { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
   }
+  spawnSync('sync'); // Why: what it was copied from is removed next.
 }
 
-/**
- * Whom the server must run as: whoever owns the data that are there, so that what was begun as one user goes on when root starts it.
- * @returns undefined where there are no data, or root owns them (then they are given to the server's user)
- */
-export function ownerOf(dataDir: string): { uid: number; gid: number } | undefined {
+/** Whom the server runs as: ourselves; as root whoever owns the data that are there, so that what another user began goes on. */
+export function serverUserFor(dataDir: string): ServerUser {
+  if (!isRoot()) return serverUser();
   const pathFile = join(dataDir, PATH_FILE);
   const place = existsSync(pathFile) ? readFileSync(pathFile, 'utf8').trim() : join(dataDir, 'postgres');
   const { uid, gid } = statSync(join(place, 'data'), { throwIfNoEntry: false }) ?? { uid: 0, gid: 0 };
-  return uid === 0 ? undefined : { uid, gid };
+  return uid === 0 || uid === serverUser().uid ? serverUser() : { name: `uid ${uid}`, uid, gid, other: true };
 }
 
 /** Gives everything under a folder to the server's user. Links are not followed. */
 export function giveTo(user: ServerUser, path: string): void {
-  if (!isRoot()) return;
   const entry = lstatSync(path);
   if (entry.uid !== user.uid || entry.gid !== user.gid) lchownSync(path, user.uid, user.gid);
   if (entry.isDirectory()) for (const name of readdirSync(path)) giveTo(user, join(path, name));

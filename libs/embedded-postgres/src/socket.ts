@@ -22,7 +22,7 @@ export function makeSocketFolder(place: string, user: ServerUser): SocketFolder 
     return { folder: inside, remove: () => undefined };
   }
   const nameFile = join(place, 'socket.path');
-  if (existsSync(nameFile)) rmSync(readFileSync(nameFile, 'utf8').trim(), { recursive: true, force: true });
+  removeFormer(nameFile);
   const reasons: string[] = [];
   for (const base of new Set([tmpdir(), '/tmp', '/var/tmp', '/dev/shm'])) {
     try {
@@ -30,7 +30,7 @@ export function makeSocketFolder(place: string, user: ServerUser): SocketFolder 
       const remove = () => { rmSync(folder, { recursive: true, force: true }); rmSync(nameFile, { force: true }); };
       if (user.other) chownSync(folder, user.uid, user.gid);
       if (fits(folder) && canEnter(user, folder)) {
-        writeDurably(nameFile, `${folder}\n`, 0o600);
+        writeDurably(nameFile, `${folder}\n`, 0o644);
         return { folder, remove };
       }
       remove();
@@ -39,4 +39,15 @@ export function makeSocketFolder(place: string, user: ServerUser): SocketFolder 
     }
   }
   throw new OperationalError('POSTGRES_NO_PLACE', `the path of \`${place}\` is too long for the database's socket, and no temporary folder will do (${reasons.join('; ')}): set a shorter DATA_DIR`);
+}
+
+/** What a start that was killed left. */
+function removeFormer(nameFile: string): void {
+  if (!existsSync(nameFile)) return;
+  try {
+    rmSync(readFileSync(nameFile, 'utf8').trim(), { recursive: true, force: true });
+  } catch (error) {
+    // Why: another user's may stay, it holds nothing.
+    if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
 }

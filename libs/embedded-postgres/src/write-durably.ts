@@ -1,27 +1,12 @@
-import { closeSync, fsyncSync, linkSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 
 /** Writes a file whole or not at all, and on disk when it returns. */
 export function writeDurably(path: string, content: string, mode: number): void {
   const partial = writePartial(path, content, mode);
   renameSync(partial, path);
   syncFolder(dirname(path));
-}
-
-/** The same, but never over a file that is there. @returns whether it was written */
-export function createDurably(path: string, content: string, mode: number): boolean {
-  const partial = writePartial(path, content, mode);
-  try {
-    linkSync(partial, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  } finally {
-    unlinkSync(partial);
-  }
-  syncFolder(dirname(path));
-  return true;
 }
 
 function writePartial(path: string, content: string, mode: number): string {
