@@ -6,13 +6,21 @@ export interface Delivery {
   /** Where it comes from: a producer's log (`orchestrator/0`), or a topic's partition. */
   readonly source: string;
   readonly position: number;
+  /** Which of the messages at that position, from 0. Absent: 0. */
+  readonly index?: number;
   readonly message: Message;
 }
 
 export interface Batch {
-  /** What piled up, in order per source; at most `batchMax` rows' worth. */
+  /**
+   * What piled up, in order per source; at most `batchMax` rows' worth. Empty when there is nothing to do but to move the
+   * positions: past parked messages, or past many rows that hold nothing for the subscription.
+   */
   readonly deliveries: readonly Delivery[];
-  /** To be committed together with the effect of the batch (`Unit.positions`). */
+  /**
+   * To be committed together with the effect of the batch (`Unit.positions`): those that moved, each the last row of
+   * which every message is done. `{}` when a parked message is handed over again.
+   */
   readonly positions: Positions;
 }
 
@@ -35,10 +43,19 @@ export interface Subscription {
 }
 
 export interface Consumer {
-  /** How many messages are known to wait. */
+  /** How many messages are known to wait or are under way; a row not yet read counts as one. */
   lag(): number;
   /** Resolves when the batch under way has ended; no batch comes after. */
   stop(): Promise<void>;
+}
+
+/** A group's consumer in this process while no batch of it is under way. */
+export interface PausedConsumer {
+  readonly unordered: boolean;
+  /** Calls the subscription's handler, once, without parking or repeating anything. */
+  handle(batch: Batch): Promise<void>;
+  /** Messages of the key are no longer parked behind others of it. */
+  release(key: string): void;
 }
 
 /** A producer's log as the bus sees it. */
@@ -56,7 +73,18 @@ export interface Feed {
  * process what was committed and reads the log only at start or after a gap; Kafka relays the log to topics.
  */
 export interface MessageBus {
+  /** A feed of a source that is attached already replaces it: its log was opened anew. Consumers ask `from` again. */
   attach(feed: Feed): Promise<void>;
+  /**
+   * Of several consumers of one group each message goes to one. Resolves without waiting for what there is to catch up.
+   * A handler that rejects with `Fenced` ends its consumer, as does a failure of `from` that is not retryable.
+   */
   subscribe(subscription: Subscription): Promise<Consumer>;
+  /**
+   * Runs `work` between two batches of the group's consumer, so that what was parked is handed over again by nobody
+   * twice and in no other order. `null` where no consumer of the group runs in this process. Not from within a handler.
+   */
+  pausing<T>(group: string, work: (consumer: PausedConsumer | null) => Promise<T>): Promise<T>;
+  /** Ends all consumers as `Consumer.stop` does. Nothing can be attached or subscribed after. */
   stop(): Promise<void>;
 }
