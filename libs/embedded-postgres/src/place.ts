@@ -91,6 +91,6 @@ export function giveTo(user: ServerUser, path: string): void {
 /** A folder that the server alone writes. */
 export function makeServerFolder(path: string, user: ServerUser): void {
   mkdirSync(path, { recursive: true, mode: 0o700 });
-  if (user.other) chownSync(path, user.uid, user.gid);
+  if (user.other) lchownSync(path, user.uid, user.gid);
 }
 

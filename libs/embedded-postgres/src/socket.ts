@@ -1,6 +1,6 @@
 import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { OperationalError, messageOf } from '@aifirst/kernel';
 import { PORT } from './server';
 import { makeServerFolder } from './place';
@@ -9,6 +9,9 @@ import { writeDurably } from './write-durably';
 
 /** What fits sockaddr_un without its closing zero: 107 on Linux, 103 on macOS. */
 const SOCKET_PATH_BYTES_MAX = 103;
+
+const TEMPORARY = [tmpdir(), '/tmp', '/var/tmp', '/dev/shm'];
+const PREFIX = 'aifirst-pg-';
 
 const fits = (folder: string): boolean => Buffer.byteLength(join(folder, `.s.PGSQL.${PORT}`)) <= SOCKET_PATH_BYTES_MAX;
 
@@ -24,9 +27,9 @@ export function makeSocketFolder(place: string, user: ServerUser): SocketFolder 
   const nameFile = join(place, 'socket.path');
   removeFormer(nameFile);
   const reasons: string[] = [];
-  for (const base of new Set([tmpdir(), '/tmp', '/var/tmp', '/dev/shm'])) {
+  for (const base of TEMPORARY) {
     try {
-      const folder = mkdtempSync(join(base, 'aifirst-pg-'));
+      const folder = mkdtempSync(join(base, PREFIX));
       const remove = () => { rmSync(folder, { recursive: true, force: true }); rmSync(nameFile, { force: true }); };
       if (user.other) chownSync(folder, user.uid, user.gid);
       if (fits(folder) && canEnter(user, folder)) {
@@ -44,8 +47,11 @@ export function makeSocketFolder(place: string, user: ServerUser): SocketFolder 
 /** What a start that was killed left. */
 function removeFormer(nameFile: string): void {
   if (!existsSync(nameFile)) return;
+  const former = readFileSync(nameFile, 'utf8').trim();
+  // Why: whoever may write that file must not make root remove what they like.
+  if (!TEMPORARY.includes(dirname(former)) || !basename(former).startsWith(PREFIX)) return;
   try {
-    rmSync(readFileSync(nameFile, 'utf8').trim(), { recursive: true, force: true });
+    rmSync(former, { recursive: true, force: true });
   } catch (error) {
     // Why: another user's may stay, it holds nothing.
     if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;

@@ -1,0 +1,191 @@
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import type { ServiceName } from '@aifirst/contracts';
+import { OperationalError } from '@aifirst/kernel';
+
+export { ensureAdminToken, ensureSecretFile } from './secret-files';
+
+/** A bad value in the environment. The message is one line that names the variable, its value unless that is a secret, and what is allowed. */
+export class ConfigInvalid extends OperationalError {
+  constructor(readonly variable: string, message: string) { super('CONFIG_INVALID', message); }
+}
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface RuntimeConfig {
+  /** 0: any free port. */
+  readonly port: number;
+  readonly host: string;
+  /** Absolute. */
+  readonly dataDir: string;
+  /** Absent: the embedded PostgreSQL. Hold secrets: never into a log. */
+  readonly databaseUrl?: string;
+  /** Services with a database of their own. */
+  readonly serviceDatabaseUrls: Readonly<Partial<Record<ServiceName, string>>>;
+  /** Absent: the one in `DATA_DIR/admin.token` (`ensureAdminToken`). */
+  readonly adminToken?: string;
+  readonly masterKeyFile: string;
+  readonly auditKeyFile: string;
+  readonly serviceKeyFile: string;
+  readonly adapterLabels: Readonly<Record<string, string>>;
+  readonly undoWindowDays: number;
+  readonly idempotencyDays: number;
+  readonly historyDays: number;
+  /** The `aud` of signatures and the origin of checkpoints. */
+  readonly deployment: string;
+  /** Whether the first start makes the connection `workspace` and the agent `demo`. */
+  readonly demo: boolean;
+  readonly otlpEndpoint?: string;
+  readonly logLevel: LogLevel;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const SERVICES: readonly ServiceName[] = ['gateway', 'orchestrator', 'policy', 'audit', 'adapter-os', 'adapter-http', 'adapter-sql', 'adapter-cloud'];
+const variableOf = (service: ServiceName, suffix: string): string => `${service.toUpperCase().replaceAll('-', '_')}_${suffix}`;
+
+const PORT_MAX = 65_535;
+/** A hundred years: whoever means for ever. */
+const DAYS_MAX = 36_500;
+/** A header's worth. */
+const ADMIN_TOKEN_LENGTH_MAX = 512;
+const ADMIN_TOKEN_LENGTH_MIN = 8;
+
+/** What one process with everything in it has no use for. Refused, because a setting that does nothing misleads. */
+const NOT_HERE: readonly { readonly variables: RegExp; readonly instead: string }[] = [
+  { variables: /^KAFKA_(BROKERS|SASL_(MECHANISM|USERNAME|PASSWORD)|TLS_(CA|CERT|KEY))$/, instead: 'Kafka comes with start:distributed; this start uses its embedded log' },
+  { variables: /^OIDC_(ISSUER|AUDIENCE)$/, instead: 'signing in by OpenID Connect is not built yet; people use tokens' },
+  { variables: new RegExp(`^(${SERVICES.map(service => variableOf(service, 'URLS')).join('|')})$`), instead: 'addresses of services come with start:distributed; here all of them are in one process' },
+];
+
+/**
+ * Reads and checks everything that the runtime takes from its environment. An empty variable counts as absent.
+ * @param workingDirectory what relative paths are relative to
+ * @throws ConfigInvalid for the first thing that is wrong
+ */
+export function readConfig(env: Environment, workingDirectory: string = process.cwd()): RuntimeConfig {
+  refuseWhatIsNotHere(env);
+  const dataDir = resolve(workingDirectory, given(env, 'DATA_DIR') ?? '.aifirst');
+  const path = (variable: string, fallback: string) => resolve(workingDirectory, given(env, variable) ?? resolve(dataDir, fallback));
+  const databaseUrl = postgresUrl(env, 'DATABASE_URL');
+  const adminToken = token(env, 'ADMIN_TOKEN');
+  const otlpEndpoint = httpUrl(env, 'OTEL_EXPORTER_OTLP_ENDPOINT');
+  return {
+    port: integer(env, 'PORT', 7400, 0, PORT_MAX),
+    host: host(env, 'HOST', '127.0.0.1'),
+    dataDir,
+    ...(databaseUrl === undefined ? {} : { databaseUrl }),
+    serviceDatabaseUrls: serviceDatabaseUrls(env),
+    ...(adminToken === undefined ? {} : { adminToken }),
+    masterKeyFile: path('MASTER_KEY_FILE', 'master.key'),
+    auditKeyFile: path('AUDIT_KEY_FILE', 'audit.key'),
+    serviceKeyFile: path('SERVICE_KEY_FILE', 'service.key'),
+    adapterLabels: labels(env, 'ADAPTER_LABELS'),
+    undoWindowDays: integer(env, 'UNDO_WINDOW_DAYS', 30, 1, DAYS_MAX),
+    idempotencyDays: integer(env, 'IDEMPOTENCY_DAYS', 30, 1, DAYS_MAX),
+    historyDays: integer(env, 'HISTORY_DAYS', 90, 1, DAYS_MAX),
+    deployment: deployment(env, 'DEPLOYMENT', 'aifirst'),
+    demo: flag(env, 'DEMO', true),
+    ...(otlpEndpoint === undefined ? {} : { otlpEndpoint }),
+    logLevel: level(env, 'LOG_LEVEL', 'info'),
+  };
+}
+
+function given(env: Environment, variable: string): string | undefined {
+  const value = env[variable]?.trim();
+  return value === '' ? undefined : value;
+}
+
+/** Whatever it holds, the message stays one line. */
+const shown = (value: string): string => JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+
+function bad(variable: string, value: string, allowed: string): never {
+  throw new ConfigInvalid(variable, `${variable} is ${shown(value)}: it must be ${allowed}`);
+}
+
+function badSecret(variable: string, allowed: string): never {
+  throw new ConfigInvalid(variable, `${variable} (its value is not shown) must be ${allowed}`);
+}
+
+function refuseWhatIsNotHere(env: Environment): void {
+  for (const variable of Object.keys(env).sort()) {
+    if (given(env, variable) === undefined) continue;
+    const refused = NOT_HERE.find(({ variables }) => variables.test(variable));
+    if (refused !== undefined) throw new ConfigInvalid(variable, `${variable} is set, but ${refused.instead}: unset it`);
+  }
+  if (flag(env, 'ALLOW_STDIO_MCP', false)) throw new ConfigInvalid('ALLOW_STDIO_MCP', 'ALLOW_STDIO_MCP is set, but MCP connections are not built yet: unset it');
+}
+
+function integer(env: Environment, variable: string, fallback: number, min: number, max: number): number {
+  const value = given(env, variable);
+  if (value === undefined) return fallback;
+  const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+  return number >= min && number <= max ? number : bad(variable, value, `a whole number from ${min} to ${max}`);
+}
+
+function flag(env: Environment, variable: string, fallback: boolean): boolean {
+  const value = given(env, variable);
+  if (value === undefined) return fallback;
+  return value === '1' || (value === '0' ? false : bad(variable, value, '0 or 1'));
+}
+
+function level(env: Environment, variable: string, fallback: LogLevel): LogLevel {
+  const value = given(env, variable) ?? fallback;
+  return LOG_LEVELS.find(known => known === value) ?? bad(variable, value, `one of ${LOG_LEVELS.join(', ')}`);
+}
+
+function host(env: Environment, variable: string, fallback: string): string {
+  const value = given(env, variable) ?? fallback;
+  const isName = value.length <= 253 && value.split('.').every(label => /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(label));
+  // Why: a name can't end in a number, so 127.0.0.256 is a mistyped address.
+  return isIP(value) !== 0 || (isName && !/(^|\.)\d+$/.test(value)) ? value : bad(variable, value, 'an IP address or a host name to listen on, without port');
+}
+
+function deployment(env: Environment, variable: string, fallback: string): string {
+  const value = given(env, variable) ?? fallback;
+  // Why: it goes into checkpoint origins and key names, where a blank or a plus has a meaning of its own.
+  return /^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/.test(value) ? value : bad(variable, value, 'letters, digits, dots, hyphens, underscores and slashes, beginning with a letter or digit, at most 100');
+}
+
+function token(env: Environment, variable: string): string | undefined {
+  const value = given(env, variable);
+  if (value === undefined) return undefined;
+  const fits = value.length >= ADMIN_TOKEN_LENGTH_MIN && value.length <= ADMIN_TOKEN_LENGTH_MAX && /^[A-Za-z0-9._~+/-]+=*$/.test(value);
+  return fits ? value : badSecret(variable, `${ADMIN_TOKEN_LENGTH_MIN} to ${ADMIN_TOKEN_LENGTH_MAX} characters that a bearer token may have (letters, digits and . _ ~ + / - =)`);
+}
+
+function postgresUrl(env: Environment, variable: string): string | undefined {
+  const value = given(env, variable);
+  if (value === undefined) return undefined;
+  if (!/^postgres(ql)?:\/\//.test(value) || !URL.canParse(value)) badSecret(variable, 'a PostgreSQL address such as postgres://user:password@host:5432/database');
+  return value;
+}
+
+function serviceDatabaseUrls(env: Environment): Partial<Record<ServiceName, string>> {
+  const urls: Partial<Record<ServiceName, string>> = {};
+  for (const service of SERVICES) {
+    const url = postgresUrl(env, variableOf(service, 'DATABASE_URL'));
+    if (url !== undefined) urls[service] = url;
+  }
+  return urls;
+}
+
+function httpUrl(env: Environment, variable: string): string | undefined {
+  const value = given(env, variable);
+  if (value === undefined) return undefined;
+  if (!/^https?:\/\//.test(value) || !URL.canParse(value)) badSecret(variable, 'an address that begins with http:// or https://');
+  return value;
+}
+
+const LABEL = /^([A-Za-z0-9][A-Za-z0-9._/-]{0,62})=([A-Za-z0-9._/:@-]{0,63})$/;
+
+function labels(env: Environment, variable: string): Record<string, string> {
+  const value = given(env, variable);
+  const pairs = (value?.split(',') ?? []).map(pair => {
+    const [, name, content] = LABEL.exec(pair.trim()) ?? [];
+    return name === undefined || content === undefined ? bad(variable, value ?? '', 'a list such as zone=north,disk=fast') : [name, content] as const;
+  });
+  if (new Set(pairs.map(([name]) => name)).size < pairs.length) bad(variable, value ?? '', 'a list with every name once');
+  return Object.fromEntries(pairs);
+}
