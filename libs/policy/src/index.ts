@@ -1,1 +1,6 @@
-export {};
+export type { CedarEngine } from './domain/cedar-engine';
+export { LEASE_MS } from './domain/decide-plan';
+export { projectInput, Unprojectable } from './domain/projection';
+export { PolicyService, type PolicyServiceOptions } from './application/policy-service';
+export { CEDAR_V8_FLAG, WasmCedarEngine } from './infrastructure/wasm-cedar-engine';
+export { answerQuestions, answersOf, POLICY_GROUP, PolicyModule, subscriptionOf, type RollbackQuestions } from './infrastructure/policy-module';

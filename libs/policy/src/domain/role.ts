@@ -3,7 +3,8 @@ import type { Problem } from '@aifirst/kernel';
 import { actionUid, BUILT_IN_CONNECTION, connectionUid, entityLiteral, prefixGroupsOf, quoted, REVERSIBILITIES, ROLLBACK, roleUid } from './entity-names';
 
 const ALL = '*';
-export const ROLE_ITEMS_MAX = 1000;
+/** Why: a role becomes a permit per connection, each naming all its capabilities. */
+export const ROLE_ITEMS_MAX = 200;
 const CONNECTION_NAME = /^[A-Za-z0-9_.-]{1,64}$/;
 
 /** What a role's `capabilities` may hold: capabilities, their groups (`fs.*`, `readOnly`), `rollback`, `*`. */
