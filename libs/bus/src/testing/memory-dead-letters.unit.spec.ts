@@ -1,0 +1,3 @@
+import { MemoryDeadLetters, describeDeadLetters } from '.';
+
+describeDeadLetters('an array', async () => new MemoryDeadLetters());
