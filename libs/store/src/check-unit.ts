@@ -17,7 +17,7 @@ const TENANT = /^[^/*\0\ud800-\udfff]+$/u;
  * @throws OperationalError `NOT_STORABLE`
  */
 export function checkUnit(unit: Unit): void {
-  let knownTenant = '';
+  let knownTenant: string | undefined;
   for (const append of unit.appends ?? []) {
     if (append.tenant !== knownTenant) { checkTenant(append.tenant); knownTenant = append.tenant; }
     if (append.key !== undefined) checkText('key', append.key);

@@ -140,7 +140,7 @@ export class PostgresLog implements Log {
   async #commit(unit: Unit): Promise<readonly StoredRow[]> {
     checkUnit(unit);
     const deadlineMs = performance.now() + this.#settings.outageMs;
-    if (this.#pending !== undefined || this.#session.lost) await this.#recover(deadlineMs);
+    if (this.#pending !== undefined || this.#session.lost) await this.#recover(deadlineMs, unit);
     if (this.#ended !== undefined) throw this.#ended;
     const unsure = this.#unsure;
     this.#unsure = undefined;
@@ -239,7 +239,7 @@ export class PostgresLog implements Log {
    * Connects anew and finds out what became of what was under way.
    * @throws Fenced; STORE_UNAVAILABLE or, if something is still under way, COMMIT_UNKNOWN when the time is over
    */
-  async #recover(deadlineMs: number): Promise<void> {
+  async #recover(deadlineMs: number, unit = this.#pending?.unit): Promise<void> {
     for (let waitMs = RECONNECT_PAUSE_MS.first; ; waitMs = Math.min(waitMs * 2, RECONNECT_PAUSE_MS.most)) {
       if (this.#ended !== undefined) throw this.#ended;
       try {
@@ -247,15 +247,16 @@ export class PostgresLog implements Log {
         return;
       } catch (error) {
         if (error instanceof Fenced) throw error;
-        if (performance.now() + waitMs > deadlineMs) throw this.#outOfReach(error);
+        if (performance.now() + waitMs > deadlineMs) throw this.#outOfReach(error, unit);
         await pause(waitMs);
       }
     }
   }
 
-  #outOfReach(cause: unknown): OperationalError {
-    if (this.#pending === undefined) return asOperational(cause);
-    this.#unsure = this.#pending;
+  /** @param unit the one that the caller waits for: an earlier one may be what nobody knows of */
+  #outOfReach(cause: unknown, unit: Unit | undefined): OperationalError {
+    this.#unsure = this.#pending ?? this.#unsure;
+    if (this.#pending === undefined || this.#pending.unit !== unit) return asOperational(cause);
     return new OperationalError('COMMIT_UNKNOWN', `nobody knows yet whether log \`${this.producer}\` has stored a unit: commit the same unit again`, { retryable: true, cause });
   }
 
