@@ -14,7 +14,10 @@ export interface StepCall {
   readonly connection: Connection | null;
   readonly input: JsonObject;
   readonly timeoutMs: number;
-  /** Aborts when the time is over or the process drains: stop as soon as it is safe, the outcome may then be `unknown`. */
+  /**
+   * Aborts when the time is over (`reason.code` is `TIMEOUT`) or the process drains (`DRAINING`): stop as soon as it is
+   * safe, the outcome may then be `unknown`. After `DRAINING` only a success counts, anything else is probed at the next start.
+   */
   readonly signal: AbortSignal;
 }
 
@@ -53,6 +56,8 @@ export class CannotDo extends Error {
 export interface ExecutionAdapter {
   /** `os`, `builtin`, … */
   readonly name: string;
+  /** Images hold what an agent or the target holds, not only digests, names and numbers: the journal seals them as a whole. Default false. */
+  readonly imageIsSensitive?: boolean;
   capabilities(): readonly CapabilityDescriptor[];
   /** Looks at a connection when it is put: null, or what is wrong with it. */
   probeConnection(connection: Connection): Promise<{ readonly limitations: readonly string[] } | { readonly problem: string; readonly pointer: string }>;
@@ -61,7 +66,7 @@ export interface ExecutionAdapter {
   /** Reads the target and makes the before-image; must not change what anybody else sees. @throws CannotDo */
   prepare(call: StepCall): Promise<Image>;
   execute(call: StepCall, before: Image): Promise<ActResult>;
-  /** What came of `execute`? Holds the same operating-system lock as `execute`. */
+  /** What came of `execute`, which may never have begun? Holds the same operating-system lock as `execute`. Idempotent. */
   probe(call: StepCall, before: Image): Promise<ProbeResult>;
   /** Puts back what was before, three-way: equal to before: done; equal to after: put back; else blocked. Idempotent, re-runnable from any point. */
   undo(call: StepCall, before: Image, after: Image): Promise<UndoResult>;

@@ -1,0 +1,42 @@
+import type { CapabilityDescriptor } from '@aifirst/contracts';
+import { invariant, type Clock } from '@aifirst/kernel';
+import type { ActResult, ExecutionAdapter, Image, ProbeResult, StepCall, UndoResult } from '@aifirst/execution';
+import { noop } from './noop';
+import { timerSleep } from './timer-sleep';
+
+/** One capability that needs no target: the adapter's methods for it. */
+export interface BuiltinCapability {
+  readonly descriptor: CapabilityDescriptor;
+  execute(call: StepCall): Promise<ActResult>;
+  probe(call: StepCall): ProbeResult;
+  undo(call: StepCall): UndoResult;
+}
+
+/** Capabilities of the product itself, without connection: `noop` and `timer.sleep`. They keep nothing and touch nothing. */
+export class BuiltinAdapter implements ExecutionAdapter {
+  readonly name = 'builtin';
+  private readonly offered: ReadonlyMap<string, BuiltinCapability>;
+
+  constructor(clock: Pick<Clock, 'after'>) {
+    this.offered = new Map([noop, timerSleep(clock)].map(capability => [capability.descriptor.name, capability]));
+  }
+
+  capabilities(): readonly CapabilityDescriptor[] { return [...this.offered.values()].map(({ descriptor }) => descriptor); }
+
+  async probeConnection(): Promise<{ readonly problem: string; readonly pointer: string }> {
+    return { problem: 'built-in capabilities take no connection', pointer: '/adapter' };
+  }
+
+  serialiseOn(): readonly string[] { return []; }
+  async prepare(): Promise<Image> { return {}; }
+  async execute(call: StepCall): Promise<ActResult> { return this.of(call).execute(call); }
+  async probe(call: StepCall): Promise<ProbeResult> { return this.of(call).probe(call); }
+  async undo(call: StepCall): Promise<UndoResult> { return this.of(call).undo(call); }
+  async forget(): Promise<void> {}
+
+  private of({ capability }: StepCall): BuiltinCapability {
+    const found = this.offered.get(capability);
+    invariant(found !== undefined, `\`${capability}\` is no built-in capability`);
+    return found;
+  }
+}
