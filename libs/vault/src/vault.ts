@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '@aifirst/kernel';
 import type { Sealed } from '@aifirst/contracts';
 
-/** Thrown when the key is gone: the value can't be read any more, by anybody. */
+/** The code thrown when the key is gone: the value can't be read any more, by anybody. */
 export const ERASED = 'ERASED';
 
 /**
@@ -11,9 +11,12 @@ export const ERASED = 'ERASED';
 export interface Vault {
   /**
    * Seals every value that the schema marks `x-sensitive: "<class>"`, wherever it stands. `$ref` objects and values
-   * that are sealed already stay as they are; `{ "$literal": x }` is sealed whole. Returns the same object if there was nothing to seal.
+   * that are sealed already stay as they are (what stands around them is sealed part by part); `{ "$literal": x }` is
+   * replaced by x, sealed whole. Returns the same object if there was nothing to seal, and then asks for no key.
+   * @param holds `output`: the value is data of a target, in which `$ref`, `$literal` and `$sealed` mean nothing. Default `input`.
+   * @throws OperationalError `ERASED`, `VAULT_UNAVAILABLE` (retryable)
    */
-  sealFields(scope: KeyScope, schema: JsonObject, value: Json): Promise<Json>;
+  sealFields(scope: KeyScope, schema: JsonObject, value: Json, holds?: 'input' | 'output'): Promise<Json>;
   seal(scope: KeyScope, sensitivityClass: string, value: Json): Promise<Sealed>;
   /** Opens every sealed value in it, applying `pointer`. @throws OperationalError `ERASED`, `REFERENCE_UNRESOLVED`, `SEAL_BROKEN` */
   unsealAll(scope: KeyScope, value: Json): Promise<Json>;

@@ -1,0 +1,13 @@
+import { PostgresKeyRing, type PostgresKeyRingOptions } from './postgres-key-ring';
+import { SealingVault } from './sealing-vault';
+
+/** The vault of the product. One per process, shared by all who seal there, so that an erasure holds for all at once. */
+export class PostgresVault extends SealingVault {
+  readonly #ring: PostgresKeyRing;
+  constructor(options: PostgresKeyRingOptions) {
+    const ring = new PostgresKeyRing(options);
+    super(ring);
+    this.#ring = ring;
+  }
+  close(): Promise<void> { return this.#ring.close(); }
+}
