@@ -32,6 +32,8 @@ export interface OrchestratorOptions {
   readonly telemetry?: OrchestratorTelemetry;
   /** Bugs and corrupt histories of one workflow: said, never thrown at the others. */
   readonly onDefect?: (workflow: string, error: unknown) => void;
+  /** A commit failed for good: nothing more is driven here. The log is whole; a new start carries on. */
+  readonly onFatal: (error: unknown) => void;
   /** All services share one database cluster, so that a later synchronous commit flushes what came before (PERFORMANCE, rule 7). */
   readonly sharedCluster: boolean;
 }
@@ -102,6 +104,7 @@ export class Orchestrator {
 
   /** The bus handler for intents, decisions and step outcomes. Resolves when their effect is committed. */
   handle(batch: Batch): Promise<void> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
     for (const delivery of batch.deliveries) {
       const work = workOf(delivery);
       if (work !== null) this.#queue.push(work);
@@ -112,6 +115,7 @@ export class Orchestrator {
 
   /** @returns the sequence of the last fact that the order made. @throws Refusal NOT_FOUND, WRONG_STATE, UNKNOWN_STEP */
   async order(asked: { tenant: string; workflow: string; by: PrincipalRef; order: WorkflowOrder }): Promise<{ sequence: number }> {
+    if (this.#failure !== null || this.#stopped) throw new OperationalError('STOPPED', 'the orchestrator is stopping', { retryable: true });
     const sequence = await new Promise<number>((resolve, reject) => {
       this.#queue.push({ workflow: asked.workflow, tenant: asked.tenant, causation: undefined, input: { type: 'Ordered', order: asked.order, by: asked.by }, answer: { resolve, reject } });
       this.#kick();
@@ -173,6 +177,7 @@ export class Orchestrator {
         for (const batch of batches) batch.resolve();
       } catch (error) {
         this.#failure = error;
+        this.#options.onFatal(error);
         for (const batch of batches) batch.reject(error);
         for (const { answer } of [...queue, ...this.#queue]) answer?.reject(error);
         throw error;

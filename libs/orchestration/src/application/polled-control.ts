@@ -10,7 +10,9 @@ const STALE_MS = 2_000;
 /** Asks policy four times a second what holds; told of a change it asks at once. Unknown or stale holds everything back. */
 export class PolledControl implements ControlSource {
   #tenants = new Map<string, ControlState>();
-  #freshUntil = 0;
+  /** When the last answer was true. */
+  #asOf = -Infinity;
+  readonly #refreshed = new Set<() => void>();
   #stopped = false;
   #cancel: (() => void) | null = null;
   readonly #listeners = new Set<(tenant: string | null) => void>();
@@ -23,18 +25,24 @@ export class PolledControl implements ControlSource {
   async refresh(): Promise<void> {
     const askedAt = this.clock.now();
     const { tenants } = await this.ask();
-    const wasStale = askedAt > this.#freshUntil;
-    this.#freshUntil = askedAt + STALE_MS;
+    const wasStale = askedAt > this.#asOf + STALE_MS;
+    this.#asOf = askedAt;
     const before = this.#tenants;
     this.#tenants = new Map(tenants.map(state => [state.tenant, state]));
+    for (const listener of this.#refreshed) listener();
     if (wasStale) { for (const listener of this.#listeners) listener(null); return; }
     for (const state of tenants) if (before.get(state.tenant)?.epoch !== state.epoch) for (const listener of this.#listeners) listener(state.tenant);
   }
 
   /** The state of a tenant as an adapter checks it; null: not known, or too old to act on. */
   stateOf(tenant: string): ControlState | null {
-    if (this.clock.now() > this.#freshUntil) return null;
+    if (this.clock.now() > this.#asOf + STALE_MS) return null;
     return this.#tenants.get(tenant) ?? { tenant, epoch: 0, killSwitches: [], suspendedAgents: [] };
+  }
+
+  /** What an adapter checks a lease against. */
+  epochOf(tenant: string): { readonly epoch: number; readonly asOf: number } | null {
+    return this.#asOf === -Infinity ? null : { epoch: this.#tenants.get(tenant)?.epoch ?? 0, asOf: this.#asOf };
   }
 
   control(tenant: string, agent: string): Control {
@@ -47,6 +55,8 @@ export class PolledControl implements ControlSource {
   }
 
   onChange(listener: (tenant: string | null) => void): () => void { this.#listeners.add(listener); return () => this.#listeners.delete(listener); }
+
+  onRefreshed(listener: () => void): () => void { this.#refreshed.add(listener); return () => this.#refreshed.delete(listener); }
 
   #again(): void {
     if (this.#stopped) return;
