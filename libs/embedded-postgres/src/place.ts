@@ -25,7 +25,8 @@ export function findPlace(dataDir: string, user: ServerUser, onLog: (line: strin
     return place;
   }
   if (canEnter(user, dataDir)) {
-    if (!existsSync(inside)) makePlace(inside, user);
+    mkdirSync(inside, { recursive: true, mode: 0o700 });
+    giveWay(inside, user);
     return inside;
   }
   const place = makePlaceElsewhere(user);
@@ -36,14 +37,9 @@ export function findPlace(dataDir: string, user: ServerUser, onLog: (line: strin
   return place;
 }
 
-function makePlace(path: string, user: ServerUser): void {
-  mkdirSync(path, { mode: 0o700 });
-  giveWay(path, user);
-}
-
 /** Why not given to the server's user: the password and the lock in it are ours alone. */
 function giveWay(path: string, user: ServerUser): void {
-  if (!user.other) return;
+  if (!user.other || statSync(path).uid !== 0) return;
   chownSync(path, 0, user.gid);
   chmodSync(path, 0o710);
 }
@@ -52,7 +48,7 @@ function makePlaceElsewhere(user: ServerUser): string {
   const reasons: string[] = [];
   for (const base of ELSEWHERE) {
     try {
-      mkdirSync(base, { recursive: true, mode: 0o755 });
+      if (mkdirSync(base, { recursive: true }) !== undefined) chmodSync(base, 0o755);
       const place = mkdtempSync(join(base, 'postgres-'));
       giveWay(place, user);
       if (canEnter(user, place)) return place;

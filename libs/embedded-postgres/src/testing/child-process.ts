@@ -1,15 +1,16 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, chmodSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isAlive } from '../processes';
 
-const LOADER = join(__dirname, 'run-typescript.cjs');
+/** For `node -r`. */
+export const TYPESCRIPT_LOADER = join(__dirname, 'run-typescript.cjs');
 
 /** Runs JavaScript that may `require` our TypeScript in a Node of its own. */
 export function runScript(code: string, options: { uid?: number; gid?: number; env?: NodeJS.ProcessEnv; execArgv?: readonly string[] } = {}): ChildProcess {
   const { uid, gid, env } = options;
-  return spawn(process.execPath, [...(options.execArgv ?? []), '-r', LOADER, '-e', code], {
+  return spawn(process.execPath, [...(options.execArgv ?? []), '-r', TYPESCRIPT_LOADER, '-e', code], {
     env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], ...(uid === undefined ? {} : { uid, cwd: '/' }), ...(gid === undefined ? {} : { gid }),
   });
 }

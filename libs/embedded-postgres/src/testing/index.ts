@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { start, type EmbeddedPostgres, type PostgresConnection } from '../embedded-postgres';
 
+export * from './child-process';
+
 export interface TestPostgres extends EmbeddedPostgres {
   /** Makes an empty database beside the first and answers how to connect to it: cheaper than another server. */
   createDatabase(name: string): Promise<PostgresConnection>;
