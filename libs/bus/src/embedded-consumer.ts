@@ -22,6 +22,9 @@ export interface EmbeddedConsumerOptions {
 
 /** One subscription on the embedded bus: a single loop that takes what piled up in its lanes while the last batch was handled. */
 export class EmbeddedConsumer implements Consumer {
+  /** Resolves when it knows where to go on from, or has ended before. */
+  readonly begun: Promise<void>;
+  private markBegun: () => void = () => undefined;
   private readonly topics: ReadonlySet<string>;
   private readonly batchRows: number;
   private readonly guarded: GuardedHandler;
@@ -42,6 +45,7 @@ export class EmbeddedConsumer implements Consumer {
     this.batchRows = subscription.batchMax ?? BATCH_ROWS_DEFAULT;
     invariant(this.batchRows >= 1, `batches of group \`${subscription.group}\` take no rows`);
     this.guarded = new GuardedHandler(subscription, options.deadLetters, options.clock, options.events);
+    this.begun = new Promise(resolve => { this.markBegun = resolve; });
   }
 
   isActive(): boolean { return this.running !== null; }
@@ -107,6 +111,7 @@ export class EmbeddedConsumer implements Consumer {
     this.lanes.clear();
     this.failing.clear();
     for (const feed of this.options.feeds()) this.enter(feed);
+    this.markBegun();
   }
 
   private enter(feed: Feed): void {
@@ -189,6 +194,7 @@ export class EmbeddedConsumer implements Consumer {
   private end(): void {
     if (this.ended) return;
     this.ended = true;
+    this.markBegun();
     this.lanes.clear();
     this.options.onEnded(this);
   }

@@ -54,6 +54,7 @@ export class EmbeddedMessageBus implements MessageBus {
     });
     this.groups.set(group, [...(this.groups.get(group) ?? []), consumer]);
     this.activateFirst(group);
+    if (consumer.isActive()) await consumer.begun;
     return consumer;
   }
 

@@ -26,6 +26,11 @@ export interface Slice extends Batch {
 /** The consumer is being stopped: what is not done yet stays with its positions. */
 export class Halted extends Error {}
 
+/** Why: where the consumer's own log is gone no message is to blame, and what is parked would be in nobody's interest. */
+const LOG_IS_GONE: readonly string[] = ['LOG_CLOSED', 'CRASHED'];
+const endsConsumer = (error: unknown): boolean =>
+  error instanceof Halted || error instanceof Fenced || (error instanceof OperationalError && LOG_IS_GONE.includes(error.code));
+
 /**
  * What every bus does around a subscription's handler: one call at a time, retryable errors repeated, any other error
  * narrowed down to its message, which is parked with its successors. Of a bus's own is only where slices come from.
@@ -60,7 +65,7 @@ export class GuardedHandler {
     return positions;
   }
 
-  /** Resolves when every delivery is handled or parked. @throws Halted, Fenced */
+  /** Resolves when every delivery is handled or parked. @throws Halted, what ends the consumer */
   async process(slice: Slice): Promise<void> {
     await this.processPart(slice, 0, slice.deliveries.length);
   }
@@ -91,7 +96,7 @@ export class GuardedHandler {
     try {
       await this.handled({ deliveries: flowing, positions });
     } catch (error) {
-      if (error instanceof Halted || error instanceof Fenced) throw error;
+      if (endsConsumer(error)) throw error;
       const [only] = flowing;
       if (flowing.length === 1 && only !== undefined) {
         await this.park([{ delivery: only, ...reasonOf(error) }]);
@@ -160,8 +165,8 @@ export class GuardedHandler {
           return work();
         });
       } catch (error) {
-        const again = error instanceof OperationalError ? error.retryable || always : always;
-        if (!again || error instanceof Halted || error instanceof Fenced) throw error;
+        const again = always || (error instanceof OperationalError && error.retryable);
+        if (!again || endsConsumer(error)) throw error;
         this.events.onRetrying?.(this.subscription.group, error, delayMs);
         await this.pause(delayMs);
       }

@@ -76,8 +76,9 @@ export interface MessageBus {
   /** A feed of a source that is attached already replaces it: its log was opened anew. Consumers ask `from` again. */
   attach(feed: Feed): Promise<void>;
   /**
-   * Of several consumers of one group each message goes to one. Resolves without waiting for what there is to catch up.
-   * A handler that rejects with `Fenced` ends its consumer, as does a failure of `from` that is not retryable.
+   * Of several consumers of one group each message goes to one. Resolves without waiting for what there is to catch up,
+   * but a first consumer's `lag` counts it. A handler that rejects with `Fenced` (or `LOG_CLOSED`) ends its consumer, as
+   * does a failure of `from` that is not retryable.
    */
   subscribe(subscription: Subscription): Promise<Consumer>;
   /**

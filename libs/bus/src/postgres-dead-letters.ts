@@ -1,6 +1,6 @@
 import { OperationalError, Refusal, isUuid } from '@aifirst/kernel';
 import type { Message } from '@aifirst/contracts';
-import type { Pool, PoolClient } from 'pg';
+import { Pool, type ClientConfig, type PoolClient } from 'pg';
 import { notFound, wrongState } from './dead-letter-desk';
 import type { DeadLetter, DeadLetters } from './dead-letters';
 import type { Delivery } from './message-bus';
@@ -15,12 +15,43 @@ interface LetterRow {
   readonly parked_at: Date; readonly status: DeadLetter['status']; readonly message: string;
 }
 
-/**
- * Dead letters in the table that `DEAD_LETTER_MIGRATIONS` makes, found by the connections' search path. Each call is one
- * transaction that names the tenant it is for, so it needs no right to see all of them by default.
- */
+/** Parking is rare, and so are people who look. Each connection is a process of the server. */
+const CONNECTIONS_MAX = 2;
+const IDLE_MS = 10_000;
+/** A database that does not answer must hold up neither a consumer's end nor a person for ever. */
+const CONNECT_TIMEOUT_MS = 5_000;
+const STATEMENT_TIMEOUT_MS = 30_000;
+
+export interface PostgresDeadLettersOptions {
+  /** As the service's own role (`migrate` returns it). */
+  readonly connection: ClientConfig;
+  /** Where `DEAD_LETTER_MIGRATIONS` made the table. */
+  readonly schema: string;
+}
+
+/** Dead letters in a service's schema. Each call is one transaction that names the tenant it is for. */
 export class PostgresDeadLetters implements DeadLetters {
-  constructor(private readonly pool: Pool) {}
+  private readonly pool: Pool;
+
+  constructor({ connection, schema }: PostgresDeadLettersOptions) {
+    const options = [...(connection.options === undefined ? [] : [connection.options]), `-c search_path=${schema}`].join(' ');
+    this.pool = new Pool({
+      ...connection, options, application_name: `aifirst ${schema} dead letters`, keepAlive: true, max: CONNECTIONS_MAX, allowExitOnIdle: true,
+      idleTimeoutMillis: IDLE_MS, connectionTimeoutMillis: connection.connectionTimeoutMillis ?? CONNECT_TIMEOUT_MS, query_timeout: STATEMENT_TIMEOUT_MS,
+    });
+    // Why: an idle connection that is lost needs no answer, but without a listener it would end the process.
+    this.pool.on('error', () => undefined);
+  }
+
+  async close(): Promise<void> {
+    if (this.pool.ended || this.pool.ending) return;
+    // Why: the pool's own `end` resolves before its sockets are closed.
+    const closed = this.pool.totalCount === 0 ? Promise.resolve() : new Promise<void>(resolve => {
+      this.pool.on('remove', () => { if (this.pool.totalCount === 0) resolve(); });
+    });
+    await this.pool.end();
+    await closed;
+  }
 
   async park(group: string, letters: readonly { readonly delivery: Delivery; readonly code: string; readonly detail: string }[]): Promise<void> {
     if (letters.length === 0) return;

@@ -201,6 +201,26 @@ export function describeMessageBus(name: string, harness: BusHarness): void {
         expect(service.ids()).toEqual(ids(1, 25));
       });
 
+      it('parks nothing when it is the consumer\'s own log that is gone', async () => {
+        const { bus } = await start();
+        const feed = await attached(bus);
+        const service = new RecordingService();
+        service.before = () => { throw new OperationalError('LOG_CLOSED', 'log `test/0` is closed'); };
+        await bus.subscribe(service.subscription({ group: GROUP }));
+        feed.append(...numbered(1, 5));
+        await until('the consumer has ended', () => stopped.length === 1);
+        expect(await letters.list({ tenant: null, limit: 10 })).toEqual([]);
+      });
+
+      it('tells of a consumer that can not find out where to go on from', async () => {
+        const { bus } = await start();
+        const service = new RecordingService();
+        const error = new TypeError('there are no positions');
+        await bus.subscribe(service.subscription({ group: GROUP, from: () => { throw error; } }));
+        await until('the consumer has ended', () => stopped.length === 1);
+        expect(stopped).toEqual([{ group: GROUP, error }]);
+      });
+
       it('tells of a fenced consumer and hands it nothing more, also when the fence falls in the middle of narrowing down', async () => {
         const { bus } = await start();
         const feed = await attached(bus);
