@@ -30,6 +30,8 @@ export interface ServiceSchema {
  */
 export async function migrate(options: { readonly admin: ClientConfig; readonly services: readonly ServiceSchema[] }): Promise<ReadonlyMap<string, ClientConfig>> {
   const client = new Client(options.admin);
+  // Why: while a migration runs this connection only holds the lock; losing it shows at its next statement.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
@@ -91,7 +93,9 @@ async function runMigrations(admin: ClientConfig, { schema, role, migrations }: 
   }
 }
 
+/** `DATABASE_URL` or fields alike: what the driver has made of the administrator's, with another user. */
 function connectionAs(client: Client, admin: ClientConfig, user: string, password: string): ClientConfig {
   const { connectionString: _, user: __, password: ___, options: ____, ...rest } = admin;
-  return { ...rest, host: client.host, port: client.port, database: client.database ?? 'postgres', user, password };
+  const { ssl } = (client as unknown as { connectionParameters: { ssl?: Exclude<ClientConfig['ssl'], undefined> | '' } }).connectionParameters;
+  return { ...rest, host: client.host, port: client.port, database: client.database ?? 'postgres', user, password, ...(ssl === undefined || ssl === '' ? {} : { ssl }) };
 }

@@ -77,7 +77,10 @@ describe('the schema of a service', () => {
   });
 
   it('lets in whom it has told the password, and holds it as a verifier alone', async () => {
-    const [first, second] = [await migrate({ admin: postgres.connection, services: [{ ...SERVICE, schema: 'other', role: 'other' }] }), await migrate({ admin: postgres.connection, services: [{ ...SERVICE, schema: 'other', role: 'other' }] })];
+    const services = [{ ...SERVICE, schema: 'other', role: 'other' }];
+    const first = await migrate({ admin: postgres.connection, services });
+    const { user, password, host, port, database } = postgres.connection;
+    const second = await migrate({ admin: { connectionString: `postgresql://${user}:${encodeURIComponent(password)}@/${database}?host=${encodeURIComponent(host)}&port=${port}` }, services });
     await expect(new Client(first.get('other')!).connect()).rejects.toThrow('password authentication failed');
     const client = new Client(second.get('other')!);
     await client.connect();

@@ -2,12 +2,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '@aifirst/kernel';
 import { OperationalError, invariant } from '@aifirst/kernel';
 import type { ClientConfig, Pool } from 'pg';
-import { checkRepeats, checkUnit, mergePositions, netPuts } from '../check-unit';
-import type { NetPut } from '../check-unit';
-import { stampRows } from '../row-text';
+import { checkRepeats, checkUnit } from '../check-unit';
 import type { Origin } from '../row-text';
 import { CommitsLost, Fenced, LeaseHeld } from '../store';
-import type { Append, Log, OpenOptions, Positions, StoredDocument, StoredRow, Unit } from '../store';
+import type { Log, OpenOptions, Positions, StoredDocument, StoredRow, Unit } from '../store';
+import { SESSION_VALUE, attemptOf } from './attempt';
+import type { Attempt, Mark } from './attempt';
 import { BinaryArrays } from './binary-arrays';
 import { LogReader } from './log-reader';
 import { Session, asOperational, isConnectionLoss, isUniqueViolation } from './session';
@@ -28,19 +28,6 @@ export interface LogSettings {
   readonly timers: Pick<Clock, 'after'>;
 }
 
-/** Where the log stands after a commit. */
-interface Mark { readonly head: number; readonly sequence: number; readonly positions: Positions; readonly lowWater: number; readonly revision: number }
-interface Attempt {
-  readonly unit: Unit;
-  readonly appends: readonly Append[];
-  readonly puts: readonly NetPut[];
-  readonly rows: readonly StoredRow[];
-  readonly mark: Mark;
-  readonly statement: sql.Statement;
-  readonly values: unknown[];
-  /** The row count that says it is stored. */
-  readonly count: number;
-}
 interface Taken { readonly id: number; readonly epoch: number; readonly session: number; readonly incarnation: string | null; readonly mark: Mark }
 
 export class PostgresLog implements Log {
@@ -145,40 +132,18 @@ export class PostgresLog implements Log {
     const unsure = this.#unsure;
     this.#unsure = undefined;
     if (unsure !== undefined && unsure.unit === unit && unsure.mark === this.#mark) return unsure.rows;
-    const attempt = this.#attemptOf(unit);
+    const attempt = attemptOf(unit, this.#mark, {
+      arrays: this.#arrays, origin: this.#origin, writer: this.#writer, epoch: this.epoch, leaseMs: this.#leaseMs, mayStayUnflushed: this.#settings.unflushedCommits === 'allowed',
+    });
     for (;;) {
       const stored = await this.#try(attempt, deadlineMs);
       if (stored) return attempt.rows;
     }
   }
 
-  #attemptOf(unit: Unit): Attempt {
-    const appends = unit.appends ?? [];
-    const puts = unit.documents === undefined || unit.documents.length === 0 ? [] : netPuts(unit.documents);
-    const { rows, texts, head, sequence } = stampRows(appends, this.#origin, this.#mark.head, this.#mark.sequence);
-    const mark = {
-      head, sequence,
-      positions: mergePositions(this.#mark.positions, unit.positions),
-      lowWater: Math.max(this.#mark.lowWater, unit.lowWater ?? 0),
-      revision: this.#mark.revision + 1,
-    };
-    const shapes = unit.durable === false && this.#settings.unflushedCommits === 'allowed' ? sql.COMMIT.unflushed : sql.COMMIT.flushed;
-    const values: unknown[] = [this.#writer, this.epoch, 0, this.#leaseMs, JSON.stringify(mark.positions), mark.lowWater, mark.head, mark.sequence];
-    const arrays = this.#arrays;
-    arrays.reset();
-    if (appends.length > 0 || puts.length > 0) {
-      values.push(this.#mark.head, arrays.uuid(appends.map(row => row.stream)), arrays.int8(appends.map(row => row.version)),
-        arrays.text(appends.map(row => row.tenant)), arrays.text(appends.map(row => row.key ?? null)), arrays.text(texts));
-    }
-    if (puts.length === 0) return { unit, appends, puts, rows, mark, values, statement: appends.length === 0 ? shapes.move : shapes.append, count: Math.max(appends.length, 1) };
-    values.push(arrays.text(puts.map(put => put.kind)), arrays.text(puts.map(put => put.tenant)), arrays.text(puts.map(put => put.id)), arrays.int8(puts.map(put => put.expected ?? null)),
-      arrays.int8(puts.map(put => put.step)), arrays.int8(puts.map(put => (put.fresh ? 1 : 0))), arrays.text(puts.map(put => (put.data === null ? null : JSON.stringify(put.data)))));
-    return { unit, appends, puts, rows, mark, values, statement: shapes.whole, count: 1 };
-  }
-
   /** @returns false if it was proven not stored and may be tried again */
   async #try(attempt: Attempt, deadlineMs: number): Promise<boolean> {
-    attempt.values[2] = this.#sessionNumber;
+    attempt.values[SESSION_VALUE] = this.#sessionNumber;
     let count: number;
     try {
       ({ count } = await this.#session.query(attempt.statement, attempt.values, this.#settings.outageMs));

@@ -83,8 +83,8 @@ export const isUniqueViolation = (error: unknown): boolean => error instanceof D
 /** Codes of an administrator's or a crash's end of the connection; what is no error of the database is the connection's own. */
 export const isConnectionLoss = (error: unknown): boolean => !(error instanceof DatabaseError) || /^(08|57P)/.test(error.code ?? '08');
 
-/** Roll-backs for concurrency, missing resources and the operator's doing pass; the rest does not. */
-const PASSES = /^(40|53|55|57|58)/;
+/** Roll-backs for concurrency, missing resources, the operator's doing and a plan that a migration has overtaken pass; the rest does not. */
+const PASSES = /^(40|53|55|57|58|0A000)/;
 export function asOperational(error: unknown): OperationalError {
   if (error instanceof OperationalError) return error;
   if (isConnectionLoss(error)) return new OperationalError('STORE_UNAVAILABLE', `the database can't be reached: ${messageOf(error)}`, { retryable: true, cause: error });

@@ -3,5 +3,4 @@ import type * as contract from '../store.contract';
 export * from './memory-store';
 
 /** The contract suite of the store. Loaded when called: it belongs to tests and is not built. */
-// eslint-disable-next-line @typescript-eslint/no-require-imports
 export const describeStore: typeof contract.describeStore = (...given) => (require('../store.contract') as typeof contract).describeStore(...given);

@@ -3,8 +3,9 @@ import type { JsonObject } from '@aifirst/kernel';
 import { checkRepeats, checkUnit, mergePositions, nameOf, netPuts } from '../check-unit';
 import type { NetPut } from '../check-unit';
 import { readRow, stampRows } from '../row-text';
-import type { StampedRows } from '../row-text';
 import { Fenced, VersionConflict } from '../store';
+import { writeDocument, writeLines } from './memory-tables';
+import type { Line, MemoryTables, Paper, Writer } from './memory-tables';
 import type { Append, Log, Positions, StoredDocument, StoredRow, Unit } from '../store';
 
 export type Defer = (step: () => void) => void;
@@ -15,43 +16,6 @@ export type Defer = (step: () => void) => void;
  * unknownAbsent  not stored, COMMIT_UNKNOWN (retryable)
  */
 export type Fate = 'stored' | 'refused' | 'unknownStored' | 'unknownAbsent';
-
-interface Line { readonly position: number; readonly tenant: string; readonly stream: string; readonly version: number; readonly key: string | null; readonly text: string }
-interface Paper { readonly kind: string; readonly tenant: string; readonly id: string; readonly revision: number; readonly text: string }
-
-export interface Writer {
-  readonly name: string;
-  epoch: number;
-  owner: string;
-  holder: MemoryLog | null;
-  /** Counts once the holder renews it no more. */
-  leaseUntil: number;
-  positions: Positions;
-  lowWater: number;
-  sequence: number;
-  readonly lines: Line[];
-  readonly versions: Map<string, Line>;
-  readonly keys: Map<string, Line>;
-}
-
-export const leaseEnds = (writer: Writer): number => (writer.holder?.renews === true ? Number.POSITIVE_INFINITY : writer.leaseUntil);
-
-/** What survives a crash. */
-export class MemoryTables {
-  readonly #writers = new Map<string, Writer>();
-  readonly documents = new Map<string, Paper>();
-
-  writer(name: string): Writer {
-    const found = this.#writers.get(name);
-    if (found !== undefined) return found;
-    const made: Writer = {
-      name, epoch: 0, owner: '', holder: null, leaseUntil: Number.NEGATIVE_INFINITY, positions: {}, lowWater: 0, sequence: 0,
-      lines: [], versions: new Map(), keys: new Map(),
-    };
-    this.#writers.set(name, made);
-    return made;
-  }
-}
 
 interface Settings {
   readonly tables: MemoryTables;
@@ -118,8 +82,7 @@ export class MemoryLog implements Log {
   }
 
   async readStreams(streams: readonly string[]): Promise<readonly StoredRow[]> {
-    const wanted = new Set(streams);
-    return this.#rows(writer => writer.lines.filter(line => wanted.has(line.stream)).sort(byStream));
+    return this.#rows(writer => unique(streams).flatMap(stream => writer.streams.get(stream) ?? []).sort(byStream));
   }
 
   async readVersions(pairs: readonly { readonly stream: string; readonly version: number }[]): Promise<readonly StoredRow[]> {
@@ -248,22 +211,6 @@ export class MemoryLog implements Log {
       try { listener(rows); } catch (error) { queueMicrotask(() => { throw error; }); }
     }
   }
-}
-
-function writeLines(writer: Writer, { rows, texts }: StampedRows): void {
-  rows.forEach(({ position, tenant, stream, version, key }, i) => {
-    const line: Line = { position, tenant, stream, version, key, text: texts[i]! };
-    writer.lines.push(line);
-    writer.versions.set(`${stream}/${version}`, line);
-    if (key !== null) writer.keys.set(key, line);
-  });
-}
-
-function writeDocument(documents: Map<string, Paper>, put: NetPut): void {
-  const name = nameOf(put);
-  if (put.data === null) { documents.delete(name); return; }
-  const before = put.fresh ? 0 : documents.get(name)?.revision ?? 0;
-  documents.set(name, { kind: put.kind, tenant: put.tenant, id: put.id, revision: before + put.step, text: JSON.stringify(put.data) });
 }
 
 const documentOf = ({ kind, tenant, id, revision, text }: Paper): StoredDocument => ({ kind, tenant, id, revision, data: JSON.parse(text) as JsonObject });

@@ -1,7 +1,8 @@
 import type { Clock } from '@aifirst/kernel';
 import { OperationalError } from '@aifirst/kernel';
-import { MemoryLog, MemoryTables, leaseEnds } from './memory-log';
+import { MemoryLog } from './memory-log';
 import type { Defer, Fate } from './memory-log';
+import { MemoryTables, leaseEnds } from './memory-tables';
 import { LeaseHeld } from '../store';
 import type { Log, OpenOptions, Store, Unit } from '../store';
 
