@@ -104,7 +104,7 @@ describe('an intent is refused whole', () => {
     ['a literal against its schema', steps(step('a', { capability: 'sql.execute', input: { connection: 'crm', sql: 'x', params: { $literal: [1, true] } } })), [['INVALID_INPUT', '/steps/0/input/params/$literal/1']]],
   ])('%s', (_, body, expected) => expect(findings(JSON.parse(JSON.stringify(body)) as unknown).sort()).toEqual(expected.sort()));
 
-  it.each(['', '/', '/etc/passwd', '..', '../a', 'a/..', 'a/../b', '.', './a', 'a/.', 'a//b', 'a/', 'a\u0000b', '.aifirst', '.aifirst/x', '.AIFirst/x', 'ä'.repeat(128), 'a/'.repeat(2048) + 'a', '\ud800'])('the path %j', path => {
+  it.each(['', '/', '/etc/passwd', '..', '../a', 'a/..', 'a/../b', '.', './a', 'a/.', 'a//b', 'a/', 'a\u0000b', '.aifirst', '.aifirst/x', '.AIFirst/x', 'a/.aifirst/x', 'ä'.repeat(128), 'a/'.repeat(2048) + 'a', '\ud800'])('the path %j', path => {
     expect(findings(fs({ path }))).toEqual([['INVALID_PATH', '/steps/0/input/path']]);
     expect(findings(fs({ path: { $literal: path } }))).toEqual([['INVALID_PATH', '/steps/0/input/path/$literal']]);
   });

@@ -6,7 +6,6 @@ import type { Problems } from './problems';
 
 /** Readers of single fields: each gives a value to go on with, and notes what was wrong with the one sent. */
 
-// eslint-disable-next-line no-control-regex
 const UNSTORABLE = /\u0000|\p{Surrogate}/u;
 
 export function unknownFields(fields: JsonObject, known: ReadonlySet<string>, base: string, problems: Problems): void {

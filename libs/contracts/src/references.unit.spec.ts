@@ -73,8 +73,8 @@ describe('resolving an input', () => {
 
   it('defines a key named like a prototype instead of following it', () => {
     const input = JSON.parse('{"a":{"__proto__":{"x":1},"b":{"$ref":"#/steps/raise/output/empty"}}}') as JsonObject;
-    const result = resolveInput(input, outputOf) as { value: { a: object } };
-    expect(Object.keys(result.value.a)).toEqual(['__proto__', 'b']);
+    const result = resolveInput(input, outputOf) as { value: JsonObject };
+    expect(Object.keys(result.value['a'] as object)).toEqual(['__proto__', 'b']);
     expect(({} as Record<string, unknown>)['x']).toBeUndefined();
   });
 });

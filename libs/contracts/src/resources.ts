@@ -47,6 +47,5 @@ function textOf(field: Json | undefined): string | undefined {
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
 }
 
-// eslint-disable-next-line no-control-regex
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f]|%(?=[0-9A-Fa-f]{2})/g;
 const normal = (text: string): string => text.replace(UNSAFE, character => (character === '%' ? '%25' : encodeURIComponent(character)));

@@ -24,7 +24,6 @@ export async function resolveSecretRefs(
 }
 
 const ENV = /^env:[A-Za-z_][A-Za-z0-9_]*$/;
-// eslint-disable-next-line no-control-regex
 const FILE = /^file:\/[^\u0000]+$/;
 
 function problemOf(name: string, reference: string): Problem[] {

@@ -41,12 +41,16 @@ export function vaultContract(vault: () => Vault): void {
     }), { numRuns: 50 });
   });
 
-  it('opens large values and naughty ones', async () => {
+  it('opens a value of a megabyte', async () => {
     const scope = aScope();
-    const path = join(__dirname, '../../../../shared/data/strings/blns.json');
-    const naughty = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as string[]) : [];
-    if (naughty.length === 0) console.log('naughty strings: not here, skipped');
-    for (const clear of ['x'.repeat(1_000_000), naughty]) expect(await vault().unsealAll(scope, json(await vault().seal(scope, 'c', clear)))).toEqual(clear);
+    const clear = 'x'.repeat(1_000_000);
+    expect(await vault().unsealAll(scope, json(await vault().seal(scope, 'c', clear)))).toBe(clear);
+  });
+
+  const naughty = join(__dirname, '../../../../shared/data/strings/blns.json');
+  (existsSync(naughty) ? it : it.skip)('opens naughty strings (skipped where they are not at hand)', async () => {
+    const scope = aScope();
+    for (const clear of JSON.parse(readFileSync(naughty, 'utf8')) as string[]) expect(await vault().unsealAll(scope, json(await vault().seal(scope, clear, clear)))).toBe(clear);
   });
 
   it('seals one value differently each time, and shows nothing of it', async () => {
