@@ -6,6 +6,7 @@ import { BUILT_IN_CONNECTION } from '../domain/entity-names';
 import { compilePolicies, parsePolicyText } from '../domain/policy-text';
 import type { CompiledPolicy } from '../domain/policy-text';
 import { schemaOf } from '../domain/schema';
+import type { Digest } from '../domain/projection';
 import { checkPolicies, rolesNamedBy } from '../domain/validation';
 import type { PolicyStore } from './policy-store';
 import { documentOf, KINDS, namedPolicy, versionId } from './records';
@@ -14,10 +15,12 @@ import { checkName, checkRevision, invalidField, notFound, pageOf, refuseIfAny }
 import type { TenantState } from './tenant-state';
 
 type Questions = PolicyQuestions;
+/** Longer texts are named in facts by their digest alone. Why: a fact must fit into a leaf of the audit log. */
+const FACT_CEDAR_MAX = 16 * 1024;
 
 /** Policies in Cedar: versions are stored and kept, one of them is in force once it is activated. */
 export class Policies {
-  constructor(private readonly store: PolicyStore, private readonly capabilities: () => readonly CapabilityDescriptor[]) {}
+  constructor(private readonly store: PolicyStore, private readonly capabilities: () => readonly CapabilityDescriptor[], private readonly digest: Digest) {}
 
   async put(asked: Questions['putPolicy'][0]): Promise<Questions['putPolicy'][1]> {
     const { name, value: { cedar }, by, expectedRevision } = asked;
@@ -39,7 +42,7 @@ export class Policies {
           { kind: KINDS.policyVersion, id: versionId(name, policy.version), data: documentOf(stored) },
           { kind: KINDS.policy, id: name, data: documentOf(policy) },
         ],
-        fact: { name: 'PolicyPut', subject: name, data: { name, version: policy.version, cedar, by: by.id } }, moves: [], activates: false,
+        fact: { name: 'PolicyPut', subject: name, data: { name, version: policy.version, digest: this.digest(cedar), ...shownInFact(cedar), by: by.id } }, moves: [], activates: false,
         apply: () => { tenant.policies.set(name, policy); },
       });
       return { created: live === undefined, policy: namedPolicy(name, policy, cedar) };
@@ -100,7 +103,7 @@ export class Policies {
       const next = { ...policy, revision: policy.revision + 1 };
       await this.store.change({
         tenant, documents: [{ kind: KINDS.policy, id: name, data: documentOf(next) }],
-        fact: { name: 'PolicyActivated', subject: name, data: { name, version, cedar, by: by.id } }, moves: [tenant], activates: true,
+        fact: { name: 'PolicyActivated', subject: name, data: { name, version, digest: this.digest(cedar), by: by.id } }, moves: [tenant], activates: true,
         apply: () => { tenant.policies.set(name, next); tenant.compiledPolicies.set(name, compiled); },
       });
       return namedPolicy(name, next, await this.newest(tenant, name, next));
@@ -152,3 +155,5 @@ export class Policies {
     return (await this.store.policyVersion(tenant.tenant, name, policy.version))?.cedar ?? '';
   }
 }
+
+const shownInFact = (cedar: string): { readonly cedar?: string } => (cedar.length <= FACT_CEDAR_MAX ? { cedar } : {});

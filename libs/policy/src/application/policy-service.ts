@@ -41,7 +41,7 @@ export class PolicyService {
     const evaluator = new Evaluator(engine);
     this.store = new PolicyStore(log, engine, evaluator, digest, ids, () => clock.now());
     this.roles = new Roles(this.store, capabilities);
-    this.policies = new Policies(this.store, capabilities);
+    this.policies = new Policies(this.store, capabilities, digest);
     this.controls = new Controls(this.store);
     this.decisions = new DecidePlans(this.store, { evaluator, digest, seal, durable: options.durableDecisions ?? true, ...(onDecided === undefined ? {} : { onDecided }) });
   }
