@@ -4,6 +4,8 @@ import { findBinaries, prepareBinaries, type BinariesPackage } from './binaries'
 import { isRoot, runAs, serverUser } from './server-user';
 import { temporaryFolder } from './testing/child-process';
 
+process.umask(0o022); // What the tests lay out must be reachable by others unless they say otherwise.
+
 describe('the programs of PostgreSQL', () => {
   const user = serverUser();
   let folder: ReturnType<typeof temporaryFolder>;

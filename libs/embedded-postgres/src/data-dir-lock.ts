@@ -17,6 +17,7 @@ export interface DataDirLock extends FileLock {
 
 /**
  * Makes the data folder if it is not there (see `makeDataDir` for its mode) and takes it for this process, until `release` or its end.
+ * Blocks for up to a second while somebody else holds it.
  * @throws DataDirInUse with the process id of the holder
  */
 export function lockDataDir(path: string): DataDirLock {
@@ -29,8 +30,15 @@ export function lockDataDir(path: string): DataDirLock {
   }
 }
 
+/** How long the kernel may take to take down a holder that was killed a moment ago. */
+const DYING_HOLDER_MS_MAX = 1_000;
+const POLL_MS = 20;
+
 export function holdOrRefuse(lockPath: string, dataDir: string): FileLock {
-  const lock = lockFile(lockPath);
-  if ('heldBy' in lock) throw new DataDirInUse(dataDir, lock.heldBy);
-  return lock;
+  for (const beganAtMs = performance.now(); ; ) {
+    const lock = lockFile(lockPath);
+    if (!('heldBy' in lock)) return lock;
+    if (lock.heldBy === process.pid || performance.now() - beganAtMs > DYING_HOLDER_MS_MAX) throw new DataDirInUse(dataDir, lock.heldBy);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, POLL_MS);
+  }
 }

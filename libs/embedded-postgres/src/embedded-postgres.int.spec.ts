@@ -24,6 +24,8 @@ async function query<T>(connection: PostgresConnection, text: string): Promise<T
   try { return (await client.query(text)).rows as T[]; } finally { await client.end(); }
 }
 
+process.umask(0o022); // What the tests lay out must be reachable by others unless they say otherwise.
+
 describe('the embedded PostgreSQL', () => {
   let folder: ReturnType<typeof temporaryFolder>;
   let dataDir: string;
