@@ -2,8 +2,9 @@ import { invariant, type Clock } from '@aifirst/kernel';
 import type { Positions } from '@aifirst/store';
 import type { DeadLetters } from './dead-letters';
 import { FeedLane, type OfferedRow } from './feed-lane';
-import { GuardedHandler, Halted, RETRY_DELAY_MS_MAX, RETRY_DELAY_MS_MIN, positionsOfFirst, type ConsumerEvents, type Slice } from './guarded-handler';
+import { GuardedHandler, Halted, RETRY_DELAY_MS_MAX, RETRY_DELAY_MS_MIN, type ConsumerEvents, type Slice } from './guarded-handler';
 import type { Consumer, Delivery, Feed, PausedConsumer, Subscription } from './message-bus';
+import { positionsOfFirst } from './positions-of-first';
 
 /** Rows per batch unless the subscription says otherwise (measured: larger batches gain nothing). */
 const BATCH_ROWS_DEFAULT = 500;

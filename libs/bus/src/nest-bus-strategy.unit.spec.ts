@@ -51,13 +51,12 @@ describe('BusStrategy', () => {
     const bus = new EmbeddedMessageBus({ clock: impatientClock, deadLetters: () => letters, onStopped: (_group, error) => stopped.push(error) });
     await bus.attach(feed);
     running.push(() => bus.stop());
-    let app: INestMicroservice | undefined;
     const strategy = new BusStrategy({
       bus,
-      positions: { 'test.ordered': () => app!.get(Ledger).service.positions, 'test.loose': async () => ({}) },
+      positions: { 'test.ordered': () => app.get(Ledger).service.positions, 'test.loose': async () => ({}) },
     });
-    app = await NestFactory.createMicroservice<MicroserviceOptions>(module, { strategy, logger: false, abortOnError: false });
-    running.push(() => app!.close());
+    const app: INestMicroservice = await NestFactory.createMicroservice<MicroserviceOptions>(module, { strategy, logger: false, abortOnError: false });
+    running.push(() => app.close());
     await app.listen();
     return { app, strategy, feed, letters, stopped, bus };
   };
