@@ -1,3 +1,4 @@
+import { hasUnknownResources } from '@aifirst/contracts';
 import { merged, locksOf, missingLocks, stepsConflict } from './conflicts';
 import { askCommand, executeCommand, inputOf, probeCommand, resourcesOf } from './commands';
 import { beginRollback } from './rollback';
@@ -50,6 +51,11 @@ function startWhatIsReady(turn: Turn): void {
     const resolved = inputOf(turn.state, index);
     if (!resolved.ok) {
       turn.record({ name: 'StepFailed', step: turn.plan(index).id, index, generation: step.generation, error: { code: resolved.code, detail: resolved.detail, clean: true }, retryAt: null, decision: step.decision?.fact ?? null });
+      return;
+    }
+    if (hasUnknownResources(turn.plan(index).resources, resolved.value)) {
+      // Why: what a step touches must be known to policy and locks before it acts; a sealed value tells them nothing.
+      turn.record({ name: 'StepFailed', step: turn.plan(index).id, index, generation: step.generation, error: { code: 'INVALID_INPUT', detail: 'what the step touches is named by a sensitive value, so it can not be known before the act', clean: true }, retryAt: null, decision: step.decision?.fact ?? null });
       return;
     }
     if (waitsForControl(turn, index)) continue;
