@@ -16,7 +16,7 @@ export class Controls {
   constructor(private readonly store: PolicyStore) {}
 
   /** Scope `all` holds every tenant of the deployment, `agent` one agent of the tenant. */
-  putSwitch(asked: Questions['putKillSwitch'][0]): Promise<Questions['putKillSwitch'][1]> {
+  async putSwitch(asked: Questions['putKillSwitch'][0]): Promise<Questions['putKillSwitch'][1]> {
     const { name, by, expectedRevision } = asked;
     checkName(name);
     const value = checkedSwitch(asked.value);

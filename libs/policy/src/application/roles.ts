@@ -12,7 +12,7 @@ type Questions = PolicyQuestions;
 export class Roles {
   constructor(private readonly store: PolicyStore, private readonly capabilities: () => readonly CapabilityDescriptor[]) {}
 
-  put(asked: Questions['putRole'][0]): Promise<Questions['putRole'][1]> {
+  async put(asked: Questions['putRole'][0]): Promise<Questions['putRole'][1]> {
     const { name, value, by, expectedRevision } = asked;
     checkName(name);
     refuseIfAny(problemsOfRole(value, capabilityPatterns(this.capabilities())));

@@ -72,6 +72,21 @@ describe('slices and kept verdicts', () => {
     expect(Object.values(outcomes).every(count => count > 50)).toBe(true);
   });
 
+  it('call a deny certain only if no input makes it anything else', () => {
+    let certain = 0;
+    fc.assert(fc.property(fc.array(policy, { maxLength: 5 }), role, pick(CAPABILITIES), (policies, clerk, capability) => {
+      const tenant = aTenant(engine, { roles: { clerk }, policies: policies.length === 0 ? {} : { mix: policies.join('\n') }, principals: [anAgent('robo')] });
+      const evaluator = new Evaluator(engine);
+      const outcome = (changes: Parameters<typeof aStep>[1]) => decidePlan(aQuestion([aStep(capability, changes)]), tenant, meansWith(evaluator))[0]!.outcome;
+      const early = outcome({ unresolved: true, input: { path: { $ref: '#/steps/x/output/p' } } });
+      expect(early).not.toBe('allow');
+      if (early !== 'deny') return;
+      certain++;
+      for (const input of [{}, { path: 'a' }, { path: 'b' }, { path: { a: 1 } }]) for (const resources of [[], ['file://docs/a']]) expect(outcome({ input, resources })).toBe('deny');
+    }), { numRuns: 250 });
+    expect(certain).toBeGreaterThan(20);
+  });
+
   const counting = () => {
     const calls = { prepare: 0, release: 0, authorize: 0, partial: 0 };
     const counted: CedarEngine = {

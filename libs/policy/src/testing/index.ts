@@ -1,2 +1,3 @@
 export * from './builders';
 export * from './tenant';
+export * from './running-service';
