@@ -1,5 +1,5 @@
 import type { Draft } from '@aifirst/contracts';
-import { crashPoint, invariant, isObject, OperationalError, type Clock, type Ids, type JsonObject } from '@aifirst/kernel';
+import { crashPoint, invariant, isObject, OperationalError, type Clock, type Ids, type Json, type JsonObject } from '@aifirst/kernel';
 import { Fenced, VersionConflict, type Append, type DocumentPut, type Log, type StoredRow, type Unit } from '@aifirst/store';
 import type { NoteState } from './journal-rows';
 import { LowWater } from './low-water';
@@ -7,6 +7,8 @@ import { PositionKeeper, type Ticket } from './position-keeper';
 
 /** PERFORMANCE, rule 5. */
 const ROWS_MAX = 500;
+/** Characters per commit, about: a mebibyte of input per row would make one that no database takes. */
+const WEIGHT_MAX = 8 * 2 ** 20;
 const RETRY_DELAY_MS_MIN = 50;
 const RETRY_DELAY_MS_MAX = 2_000;
 /** Positions that nothing else carries may lie about for so long: a restart only repeats what the journal recognises. */
@@ -80,8 +82,8 @@ export class JournalWriter {
     return new Promise(resolve => { this.notes.push({ note, resolve }); this.wake(); });
   }
 
-  /** Goes along with the next commit, at the latest. */
-  put(document: DocumentPut): void { this.documents.push(document); this.wake(); }
+  /** Goes along with the next commit. */
+  put(document: DocumentPut): void { this.documents.push(document); }
 
   /** Positions may be able to move although nothing is to be written. */
   settle(ticket: Ticket): void {
@@ -109,7 +111,7 @@ export class JournalWriter {
     for (const resolve of this.idle.splice(0)) resolve();
   }
 
-  private wake(): void {
+  wake(): void {
     if (this.busy || this.dead) return;
     this.busy = true;
     void this.work();
@@ -131,7 +133,7 @@ export class JournalWriter {
 
   /** @returns false when there was nothing to commit */
   private async commitPile(): Promise<boolean> {
-    let writes = this.writes.splice(0, ROWS_MAX);
+    let writes = this.writes.splice(0, this.pileOf(this.writes));
     const notes = this.notes.splice(0, ROWS_MAX);
     const documents = this.documents.splice(0);
     for (;;) {
@@ -157,6 +159,17 @@ export class JournalWriter {
       for (const { resolve } of notes) resolve();
       return true;
     }
+  }
+
+  /** How many of them make one commit. */
+  private pileOf(writes: readonly PendingWrite[]): number {
+    const max = Math.min(writes.length, ROWS_MAX);
+    let weight = 0;
+    for (let i = 0; i < max; i++) {
+      weight += weightOf(writes[i]!.write.state) + writes[i]!.write.messages.reduce((sum, { data }) => sum + weightOf(data), 0);
+      if (weight > WEIGHT_MAX) return Math.max(i, 1);
+    }
+    return max;
   }
 
   private async commit(unit: Unit, writes: readonly PendingWrite[]): Promise<readonly StoredRow[] | 'conflict'> {
@@ -205,7 +218,7 @@ export class JournalWriter {
     return { tenant: write.tenant, stream: write.workflow, version: write.version, state: { ...write.state, token }, messages: write.messages };
   }
 
-  /** One row per tenant, whatever is said. */
+  /** One row per tenant, however much is said. */
   private appendsOf(notes: readonly PendingNote[]): Append[] {
     const ofTenant = new Map<string, Note[]>();
     for (const { note } of notes) ofTenant.set(note.tenant, [...(ofTenant.get(note.tenant) ?? []), note]);
@@ -215,4 +228,13 @@ export class JournalWriter {
       return { tenant, stream, version: 1, state: state as unknown as JsonObject, messages: said.map((note, i) => note.message(`${stream}/n${i + 1}`)) };
     });
   }
+}
+
+/** Characters of text in a value; what else is in it is small beside it. */
+function weightOf(value: Json | undefined): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null) return 8;
+  let sum = 0;
+  for (const part of Array.isArray(value) ? value as readonly Json[] : Object.values(value as JsonObject)) sum += weightOf(part);
+  return sum;
 }

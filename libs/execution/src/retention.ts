@@ -60,6 +60,7 @@ export class Retention {
     if (upTo > this.cursor) {
       this.cursor = upTo;
       bench.writer.put({ ...DOCUMENT, data: { position: upTo } });
+      bench.writer.wake();
     }
     return { forgotten, failed, upTo, more: rows.length > 0 && upTo === rows.at(-1)?.position };
   }

@@ -35,7 +35,7 @@ export const stepKeyOf = ({ direction, command }: Pick<Job, 'direction' | 'comma
 
 const text = { type: 'string', minLength: 1, maxLength: 512 } as const;
 /** What the store takes as a tenant. */
-const tenant = { type: 'string', pattern: '^[^/*\\u0000]+$', maxLength: 200 } as const;
+const tenant = { type: 'string', pattern: '^[^/*\\u0000\\ud800-\\udfff]+$', maxLength: 200 } as const;
 const count = (minimum: number, maximum: number) => ({ type: 'integer', minimum, maximum }) as const;
 const SAFE = Number.MAX_SAFE_INTEGER;
 const stepCommand = {
@@ -55,7 +55,7 @@ const schemaOf = (more: Readonly<Record<string, object>>): JsonObject => {
   const data = { ...stepCommand, ...more };
   return {
     type: 'object', required: ['type', 'tenant', 'producer', 'data'],
-    properties: { tenant, producer: text, traceparent: { type: 'string', maxLength: 256 }, data: { type: 'object', required: Object.keys(data), properties: data } },
+    properties: { tenant, producer: { type: 'string', pattern: '^[a-z0-9-]{1,64}/[0-9]{1,9}$' }, traceparent: { type: 'string', maxLength: 256 }, data: { type: 'object', required: Object.keys(data), properties: data } },
   } as unknown as JsonObject;
 };
 /** JSON Schemas of the commands' events, by type. What a newer sender adds is let through unread. */
