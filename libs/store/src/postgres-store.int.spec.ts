@@ -6,6 +6,7 @@ import type { ClientConfig } from 'pg';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { BASE_MIGRATIONS, CommitsLost, Fenced, LeaseHeld, PostgresStore, VersionConflict, feedOf, migrate, tenantIsolation } from './index';
 import type { Append, PostgresStoreOptions, StoredRow, Unit } from './index';
+import { COMMIT } from './postgres/statements';
 import { LossyProxy } from './testing/lossy-proxy';
 import { describeStore } from './testing';
 
@@ -131,6 +132,12 @@ describe('tenants', () => {
     const seen = await Promise.all(Array.from({ length: 20 }, (_, i) => seenBy(i % 2 === 0 ? 'acme' : 'globex')));
     seen.forEach((each, i) => expect(each).toEqual(i % 2 === 0 ? { rows: [1, 3], documents: ['acme'] } : { rows: [2], documents: ['globex'] }));
     expect(await seenBy(`acme' OR '1'='1`)).toEqual({ rows: [], documents: [] });
+    // Why: not even past the end of the transaction, nor by forgetting the tenant, does a connection see more.
+    const after = (statement: string) => store.withTenant('acme', async reader => {
+      await reader.query(statement);
+      return (await reader.query('SELECT FROM log')).length;
+    });
+    expect([await after('COMMIT'), await after('RESET aifirst.tenant')]).toEqual([0, 0]);
     await expect(seenBy('*')).rejects.toMatchObject({ code: 'NOT_STORABLE' });
     await expect(store.withTenant('acme', reader => reader.query('DELETE FROM document'))).rejects.toMatchObject({ code: 'STORE_FAILED', retryable: false });
     await expect(store.withTenant('acme', async () => { throw new Error('of the caller'); })).rejects.toThrow('of the caller');
@@ -189,6 +196,22 @@ describe('a lost connection', () => {
     await locker.end();
     expect(versionsOf(await commit)).toEqual([1]);
     expect(sequencesOf(await log.read(0, 10))).toEqual([1]);
+    await store.close();
+  });
+
+  it('whose statement comes late to the database stores nothing any more', async () => {
+    const store = storeWith();
+    const log = await store.open(aLog());
+    const standing = async () => (await admin.query(`SELECT id, epoch, session FROM ${SCHEMA}.writer WHERE name = $1`, [log.producer])).rows[0];
+    const before = await standing();
+    await terminate(log.producer.split('/')[0]!);
+    await log.commit({ positions: { x: 1 } });
+    const late = new Client({ ...connection, options: `-c search_path=${SCHEMA} -c aifirst.tenant=*` });
+    await late.connect();
+    const send = async (epoch: number, session: number) => (await late.query(COMMIT.flushed.move.text, [before.id, epoch, session, 1_000, '{}', 0, 0, 0])).rowCount;
+    const { epoch, session } = await standing();
+    expect([await send(epoch, before.session), await send(Number(epoch) + 1, session), await send(epoch, session)]).toEqual([0, 0, 1]);
+    await late.end();
     await store.close();
   });
 
@@ -283,6 +306,16 @@ describe('logs of one schema', () => {
     expect([puts, added]).toEqual([80, 40]);
     for (const id of ['a', 'b']) expect((await logs[0]!.getDocument(kind, 'default', id))?.revision).toBe(80);
     expect(logs[0]!.head() + logs[1]!.head()).toBe(40);
+
+    let counted = 0;
+    await Promise.all(logs.map(async log => {
+      for (let i = 0; i < 60; i++) {
+        const seen = await log.getDocument(kind, 'default', 'counter');
+        const next = { kind, tenant: 'default', id: 'counter', data: { n: Number(seen?.data['n'] ?? 0) + 1 }, expectedRevision: seen?.revision ?? 0 };
+        await log.commit({ documents: [next] }).then(() => { counted++; }, error => { expect(error).toBeInstanceOf(VersionConflict); });
+      }
+    }));
+    expect((await logs[0]!.getDocument(kind, 'default', 'counter'))?.data).toEqual({ n: counted });
     await store.close();
   });
 
