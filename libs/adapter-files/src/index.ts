@@ -1,1 +1,1 @@
-export {};
+export { FilesAdapter, type FilesAdapterOptions } from './files-adapter';

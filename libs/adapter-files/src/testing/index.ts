@@ -1,1 +1,2 @@
-export {};
+export * from './snapshot';
+export * from './file-steps';

@@ -1,0 +1,229 @@
+import { CannotDo, type ActResult, type ExecutionAdapter, type Image, type ProbeResult, type StepCall, type UndoResult } from '@aifirst/execution';
+import type { CapabilityDescriptor, Connection } from '@aifirst/contracts';
+import { invariant, type Json, type JsonObject } from '@aifirst/kernel';
+import * as fs from 'node:fs';
+import { discard, openAside, sweepPrepared } from './aside';
+import { CAPABILITIES } from './capabilities';
+import { contentOf, isReplacing, modeOf } from './input';
+import { forgetKept } from './made-folders';
+import { pathParts } from './path';
+import { probeFileRoot } from './probe-connection';
+import { cannotDo } from './problems';
+import { openRoot, reopenRoot, rootPathOf } from './root';
+import { findStep, type Act, type ActImage, type Session, type Verb } from './session';
+import { errnoOf } from './system/libc';
+import { Held } from './system/folder';
+import { appending, prepareAppend } from './verbs/append';
+import { deleting, prepareDelete } from './verbs/delete';
+import { moving, prepareMove } from './verbs/move';
+import { placing, type PlaceAfter, type PlaceBefore } from './verbs/place';
+import { folderDigest, placeOf, stageFile, stageFolder, targetOf } from './verbs/stage';
+import { listFolder, readFile } from './verbs/read';
+
+export interface FilesAdapterOptions {
+  /** Called at named points between two moves; a test throws there as a crash would stop the process. */
+  readonly boundary?: (name: string) => void;
+}
+
+type AnyVerb = Verb<ActImage, unknown>;
+const VERBS: Readonly<Record<string, AnyVerb>> = { place: placing, append: appending, delete: deleting, move: moving } as unknown as Readonly<Record<string, AnyVerb>>;
+const READ_ONLY = new Set(['fs.read', 'fs.list']);
+
+const LOCK_MS_MAX = 10_000;
+const SWEEP_EVERY_MS = 60 * 60 * 1000;
+const SUCCESS: UndoResult = { outcome: 'undone', verified: true, reason: null };
+
+/**
+ * Files beneath a root (adapter `os`). What a change replaces or removes is set aside in `<root>/.aifirst` and stays there,
+ * the very inode, until `forget`; images hold digests and inodes, never content (`before` of fs.append included).
+ */
+export class FilesAdapter implements ExecutionAdapter {
+  readonly name = 'os';
+  private readonly boundary: (name: string) => void;
+  private readonly sweptAtMs = new Map<string, number>();
+
+  constructor(options: FilesAdapterOptions = {}) {
+    this.boundary = options.boundary ?? (() => undefined);
+  }
+
+  capabilities(): readonly CapabilityDescriptor[] { return CAPABILITIES; }
+
+  probeConnection(connection: Connection): ReturnType<ExecutionAdapter['probeConnection']> { return probeFileRoot(connection); }
+
+  /** The paths and the folders they are in, whose times of change chain from act to act. An append to a file that is there leaves its folder alone. */
+  serialiseOn(call: StepCall): readonly string[] {
+    if (READ_ONLY.has(call.capability)) return [];
+    const root = rootPathOf(call.connection).replace(/\/+$/, '');
+    const keys = new Set<string>();
+    for (const path of [call.input['path'], call.input['to']]) {
+      if (typeof path !== 'string') continue;
+      keys.add(`file:${root}/${path}`);
+      if (call.capability === 'fs.append' && !path.includes('\0') && fs.existsSync(`${root}/${path}`)) continue;
+      const slash = path.lastIndexOf('/');
+      keys.add(`file:${root}/${slash < 0 ? '' : path.slice(0, slash)}`);
+    }
+    return [...keys].sort();
+  }
+
+  async prepare(call: StepCall): Promise<Image> {
+    if (READ_ONLY.has(call.capability)) return {};
+    const held = new Held();
+    let session: Session | undefined;
+    try {
+      session = this.begin(held, call);
+      await this.sweepNowAndThen(session);
+      return await prepareImage(session, call) as unknown as Image;
+    } catch (error) {
+      if (session?.step != null && isExpected(error)) await discard(session.aside!, session.step);
+      throw cannotDo(error);
+    } finally { held.close(); }
+  }
+
+  async execute(call: StepCall, before: Image): Promise<ActResult> {
+    const held = new Held();
+    const act: Act = { begun: false };
+    let session: Session | undefined;
+    try {
+      if (READ_ONLY.has(call.capability)) return { outcome: 'succeeded', output: await read(held, call), after: {} };
+      session = this.resume(held, call, before as unknown as ActImage);
+      return await verbOf(before).execute(session, before as unknown as ActImage, act);
+    } catch (error) {
+      if (!isExpected(error)) throw error;
+      const { code, message } = cannotDo(error);
+      if (act.begun || code === 'STEP_LOCKED') return { outcome: 'unknown', error: { code: 'OUTCOME_UNKNOWN', detail: message, clean: false } };
+      if (session?.step != null) await discard(session.aside!, session.step);
+      return { outcome: 'failed', error: { code, detail: message, clean: true } };
+    } finally { held.close(); }
+  }
+
+  async probe(call: StepCall, before: Image): Promise<ProbeResult> {
+    if (READ_ONLY.has(call.capability)) return { outcome: 'didNotHappen' };
+    const held = new Held();
+    try {
+      const session = this.resume(held, call, before as unknown as ActImage);
+      return await verbOf(before).probe(session, before as unknown as ActImage);
+    } catch (error) {
+      if (!isExpected(error)) throw error;
+      return { outcome: 'cannotTell', detail: cannotDo(error).message };
+    } finally { held.close(); }
+  }
+
+  async undo(call: StepCall, before: Image, after: Image): Promise<UndoResult> {
+    if (READ_ONLY.has(call.capability)) return SUCCESS;
+    const held = new Held();
+    const image = before as unknown as ActImage;
+    let session: Session | undefined;
+    try {
+      session = this.resume(held, call, image);
+      return await verbOf(before).undo(session, image, after);
+    } catch (error) {
+      if (!isExpected(error)) throw error;
+      const { code, message } = cannotDo(error);
+      if (session !== undefined && IN_THE_WAY.has(code)) {
+        return { outcome: 'blocked', conflict: { resource: `${session.uri}${image.path}`, what: message, expected: 'what this step left there', found: message } };
+      }
+      return { outcome: 'unknown', error: { code: code === 'STEP_LOCKED' ? 'LOCKED' : code, detail: message, clean: false } };
+    } finally { held.close(); }
+  }
+
+  async forget(call: Pick<StepCall, 'key' | 'tenant' | 'connection' | 'capability'>, before: Image, after: Image | null): Promise<void> {
+    if (READ_ONLY.has(call.capability)) return;
+    const held = new Held();
+    try {
+      const session = this.resume(held, { ...call, input: {} }, before as unknown as ActImage);
+      if (session.aside === null) return;
+      for (const { ino } of (after as Partial<PlaceAfter> | null)?.made ?? []) forgetKept(session, ino);
+      const step = await findStep(session, before as unknown as ActImage);
+      if (step !== null) await discard(session.aside, step);
+    } catch (error) {
+      // Why: a root that is gone took what was set aside with it.
+      if (!(error instanceof CannotDo && error.code === 'CONNECTION_UNUSABLE')) throw error;
+    } finally { held.close(); }
+  }
+
+  private begin(held: Held, call: StepCall): Session {
+    const { root, seen } = openRoot(held, rootPathOf(call.connection));
+    return { held, root, rootSeen: seen, aside: openAside(held, root, true), ...this.rest(call) };
+  }
+
+  private resume(held: Held, call: Pick<StepCall, 'key' | 'input' | 'connection'> & { readonly signal?: AbortSignal }, before: ActImage): Session {
+    const root = reopenRoot(held, before.root, call.connection);
+    return { held, root, rootSeen: before.root, aside: openAside(held, root, false), ...this.rest(call) };
+  }
+
+  private rest(call: Pick<StepCall, 'key' | 'input' | 'connection'> & { readonly signal?: AbortSignal }) {
+    return {
+      call, step: null, uri: `file://${call.connection?.name ?? ''}/`, boundary: this.boundary, locked: new Set<string>(),
+      patience: { untilMs: Date.now() + LOCK_MS_MAX, ...(call.signal === undefined ? {} : { signal: call.signal }) },
+    };
+  }
+
+  private async sweepNowAndThen({ held, aside, rootSeen }: Session): Promise<void> {
+    const nowMs = Date.now();
+    if (nowMs - (this.sweptAtMs.get(rootSeen.path) ?? 0) < SWEEP_EVERY_MS) return;
+    this.sweptAtMs.set(rootSeen.path, nowMs);
+    await sweepPrepared(held, aside!, nowMs);
+  }
+}
+
+/** What an undo may find at its path instead of what it left there. */
+const IN_THE_WAY = new Set(['PATH_ESCAPES_ROOT', 'UNSUPPORTED_TYPE', 'IS_A_DIRECTORY', 'NOT_A_DIRECTORY', 'NOT_FOUND', 'CROSSES_MOUNT', 'TARGET_CHANGED', 'RESERVED', 'TOO_LARGE', 'EXISTS']);
+
+const isExpected = (error: unknown): boolean => error instanceof CannotDo || errnoOf(error) !== undefined;
+
+function verbOf(before: Image): AnyVerb {
+  const verb = VERBS[String(before['kind'])];
+  invariant(verb !== undefined, 'the image is not one of this adapter');
+  return verb;
+}
+
+async function read(held: Held, call: StepCall): Promise<Json> {
+  const { root } = openRoot(held, rootPathOf(call.connection));
+  const { path } = call.input;
+  if (call.capability === 'fs.read') return readFile(held, root, pathParts(path));
+  return listFolder(held, root, path === undefined || path === '' ? [] : pathParts(path), call.input['recursive'] === true);
+}
+
+async function prepareImage(session: Session, { capability, input }: StepCall): Promise<ActImage> {
+  const parts = pathParts(input['path']);
+  const path = parts.join('/');
+  switch (capability) {
+    case 'fs.write': {
+      const content = contentOf(input);
+      const mode = modeOf(input, 'file');
+      const place = placeOf(session, parts);
+      const there = targetOf(place);
+      if (there !== null && !isReplacing(input, 'replace')) throw new CannotDo('EXISTS', 'there is something at that path already');
+      return stageFile(session, path, place, content, mode);
+    }
+    case 'fs.append': {
+      const content = contentOf(input);
+      const place = placeOf(session, parts);
+      return targetOf(place) === null ? stageFile(session, path, place, content, null) : prepareAppend(session, path, place, content);
+    }
+    case 'fs.mkdir': return prepareFolder(session, parts, input);
+    case 'fs.move': return prepareMove(session, parts, pathParts(input['to']), isReplacing(input, 'fail'));
+    case 'fs.delete': return prepareDelete(session, parts, input['recursive'] === true);
+    default: throw new CannotDo('UNKNOWN_CAPABILITY', `\`${capability}\` is not one of this adapter`);
+  }
+}
+
+async function prepareFolder(session: Session, parts: readonly string[], input: JsonObject): Promise<PlaceBefore> {
+  const mode = modeOf(input, 'folder');
+  const place = placeOf(session, parts);
+  const path = parts.join('/');
+  const there = targetOf(place);
+  if (there === null) {
+    if (place.chain.length > 1 && input['parents'] !== true) throw new CannotDo('NOT_FOUND', 'a folder on the way is missing: `parents` makes it');
+    return stageFolder(session, path, place, mode);
+  }
+  if (there.isSymbolicLink()) throw new CannotDo('PATH_ESCAPES_ROOT', 'a symbolic link is at that path; links are never followed');
+  if (!there.isDirectory()) throw new CannotDo('NOT_A_DIRECTORY', 'a file is at that path');
+  if (input['parents'] !== true) throw new CannotDo('EXISTS', 'the folder is there already');
+  const { dev, ino } = there;
+  const seen = { type: 'directory' as const, dev: String(dev), ino: String(ino), mode: 0, uid: 0, gid: 0, nlink: 0, size: 0, mtimeNs: '0', ctimeNs: '0', digest: '', attributes: '', stamp: '' };
+  return {
+    kind: 'place', root: session.rootSeen, aside: { name: '', ino: '' }, path, folder: { dev: '', ino: '', mtimeNs: '' }, chain: [place.chain[0]],
+    target: null, staged: seen, stagedFolders: [], digest: folderDigest(Number(there.mode) & 0o7777), nothing: true,
+  };
+}

@@ -1,0 +1,307 @@
+import type { ActResult, ProbeResult, UndoResult } from '@aifirst/execution';
+import { begin, discard, readNote, writeNote, type StepFolder } from '../aside';
+import { TIME_NOT_PUT_BACK, noteUnchanged, putTimeBack, setTime, timeOfMove, type FolderTime } from '../folder-times';
+import { takeFoldersAway, takeKeptAway, type Made } from '../made-folders';
+import { descend, folderAt, folderAtIfAny } from '../root';
+import { difference, inWords, isSameInode, isStill, isUntouched, see, type Seen } from '../seen';
+import { beginStep, blocked, findStep, lockFolder, seeFolderItself, targetChanged, undone, type Act, type ActImage, type FolderSeen, type Session, type Verb } from '../session';
+import { errnoOf } from '../system/libc';
+import type { Folder } from '../system/folder';
+
+/**
+ * Puts something staged in its place by one rename: a new file or folder (fs.write, fs.append, fs.mkdir), along with the
+ * folders missing on the way, which are staged around it; or a new file in exchange for the one that is there.
+ * It has happened if and only if what was staged is no longer where it was staged.
+ */
+export type PlaceBefore = ActImage & {
+  readonly kind: 'place';
+  /** The deepest folder there was, and the names below it: folders that were missing, last the target's. */
+  readonly folder: FolderSeen;
+  readonly chain: readonly string[];
+  /** What is replaced. */
+  readonly target: Seen | null;
+  readonly staged: Seen;
+  readonly stagedFolders: readonly { readonly dev: string; readonly ino: string; readonly birthNs: string }[];
+  readonly digest: string;
+  /** mkdir of a folder that is there: there is nothing to do. */
+  readonly nothing: boolean;
+};
+export type PlaceAfter = {
+  readonly entry: Seen;
+  /** The folder that holds the target, unless that is ours too. */
+  readonly folder: FolderTime | null;
+  readonly made: readonly Made[];
+};
+
+export const STAGED = 'item';
+const OURS = 'ours';
+/** Note of an undo: what it set aside was looked at, and was ours. */
+const CHECKED = 'checked';
+const BEING_CHANGED = 'it is being changed by somebody else';
+const FOLDER_NOTE = 'folder';
+
+async function execute(session: Session, before: PlaceBefore, act: Act): Promise<ActResult> {
+  if (before.nothing) return succeeded(before, { entry: before.staged, folder: null, made: [] });
+  const { step } = await beginStep(session, before);
+  const done = placedFrom(session, step, before);
+  if (done !== null) return report(session, step, before, done, null);
+  session.boundary('begun');
+  const { folder, from } = await whereToPlace(session, before);
+  const name = before.chain[from]!;
+  await lockFolder(session, folder);
+  if (before.target !== null && !(await isUntouched(folder, name, before.target))) throw targetChanged('the file was changed by somebody else meanwhile');
+  const beforeNs = String(folder.stat().mtimeNs);
+  if (from > 0 || beforeNs !== before.folder.mtimeNs) await writeNote(step, FOLDER_NOTE, beforeNs);
+  session.boundary('place.before');
+  act.begun = true;
+  const afterNs = before.target === null
+    ? place(session, step, before, folder, from, act)
+    : await exchange(session, step, before, folder, beforeNs, act);
+  session.boundary('place.after');
+  await folder.sync();
+  await step.folder.sync();
+  return report(session, step, before, from, afterNs);
+}
+
+/** Folders that were missing may have been made by a neighbour meanwhile: then only what is missing still is placed. */
+async function whereToPlace(session: Session, before: PlaceBefore): Promise<{ readonly folder: Folder; readonly from: number }> {
+  const names = before.path.split('/');
+  const top = folderAt(session.held, session.root, names.slice(0, names.length - before.chain.length));
+  const { dev, ino } = seeFolderItself(top);
+  if (dev !== before.folder.dev || ino !== before.folder.ino) throw targetChanged('another folder is in the place of the one that was there');
+  const { folder, found } = descend(session.held, top, before.chain.slice(0, -1));
+  return { folder, from: found };
+}
+
+function place(session: Session, step: StepFolder, before: PlaceBefore, folder: Folder, from: number, act: Act): string {
+  const staged = stagedAt(session, step, before, from)!;
+  try {
+    staged.folder.renameTo(staged.name, folder, before.chain[from]!);
+  } catch (error) {
+    act.begun = false;
+    if (errnoOf(error) === 'EEXIST') throw targetChanged('somebody else put something there meanwhile');
+    throw error;
+  }
+  return String(folder.stat().mtimeNs);
+}
+
+async function exchange(session: Session, step: StepFolder, before: PlaceBefore, folder: Folder, beforeNs: string, act: Act): Promise<string> {
+  const name = before.chain.at(-1)!;
+  try {
+    step.folder.exchange(STAGED, folder, name);
+  } catch (error) {
+    act.begun = false;
+    if (errnoOf(error) === 'ENOENT') throw targetChanged('somebody else took the file away meanwhile');
+    throw error;
+  }
+  const afterNs = String(folder.stat().mtimeNs);
+  session.boundary('exchange.after');
+  if (await isStill(step.folder, STAGED, before.target!)) return afterNs;
+  takeExchangeBack(step, before, folder, beforeNs, afterNs);
+  act.begun = false;
+  throw targetChanged('the file was changed by somebody else meanwhile');
+}
+
+/** Another file than the one that was read came to be set aside: it goes back to where it was. */
+function takeExchangeBack(step: StepFolder, before: PlaceBefore, folder: Folder, beforeNs: string | null, afterNs: string | null): void {
+  const undisturbed = afterNs !== null && String(folder.stat().mtimeNs) === afterNs;
+  step.folder.exchange(STAGED, folder, before.chain.at(-1)!);
+  if (!isSameInode(before.staged, step.folder.lstat(STAGED))) {
+    // Why: a third one came in the place of ours in between; it is the newest, so it stays.
+    step.folder.exchange(STAGED, folder, before.chain.at(-1)!);
+    throw new Error('two others changed the file while it was being replaced; one of theirs is set aside');
+  }
+  if (undisturbed && beforeNs !== null) setTime(folder, beforeNs);
+}
+
+/** Where the part of what is staged lies that begins with the given name of the chain; null when it is gone. */
+function stagedAt(session: Session, step: StepFolder, before: PlaceBefore, from: number): { readonly folder: Folder; readonly name: string } | null {
+  let folder = step.folder;
+  let name = STAGED;
+  for (let index = 1; index <= from; index++) {
+    const inner = session.held.folder(folder.openFolder(name));
+    if (inner === null) return null;
+    folder = inner;
+    name = before.chain[index]!;
+  }
+  return { folder, name };
+}
+
+/** From which name of the chain on it was placed; null when all is staged still. */
+function placedFrom(session: Session, step: StepFolder, before: PlaceBefore): number | null {
+  for (let from = 0; from < before.chain.length; from++) {
+    const staged = stagedAt(session, step, before, from)!;
+    const expected = from === before.chain.length - 1 ? before.staged : before.stagedFolders[from]!;
+    if (!isSameInode(expected, staged.folder.lstat(staged.name))) return from;
+  }
+  return null;
+}
+
+function report(session: Session, step: StepFolder, before: PlaceBefore, from: number, afterNs: string | null): ActResult & { outcome: 'succeeded' } {
+  const names = before.path.split('/');
+  const top = names.length - before.chain.length;
+  const folderNames = names.slice(0, top + from);
+  const folder = folderAtIfAny(session.held, session.root, folderNames);
+  const beforeNs = readNote<string>(step.folder, FOLDER_NOTE) ?? before.folder.mtimeNs;
+  const movedCtimeNs = before.target === null ? folder?.lstat(before.chain[from]!)?.ctimeNs : step.folder.lstat(STAGED)?.ctimeNs;
+  const times = { beforeNs, afterNs: afterNs ?? (folder === null ? null : timeOfMove(folder, movedCtimeNs)) };
+  const made = before.stagedFolders.slice(from).map((one, index) =>
+    ({ ...one, path: names.slice(0, top + from + index + 1).join('/'), parent: index === 0 ? times : null }));
+  return succeeded(before, { entry: before.staged, folder: made.length === 0 ? { path: folderNames.join('/'), ...times } : null, made });
+}
+
+const succeeded = (before: PlaceBefore, after: PlaceAfter): ActResult & { outcome: 'succeeded' } =>
+  ({ outcome: 'succeeded', output: { path: before.path, digest: before.digest, created: before.target === null && !before.nothing }, after });
+
+async function probe(session: Session, before: PlaceBefore): Promise<ProbeResult> {
+  if (before.nothing) return { outcome: 'didNotHappen' };
+  const step = await findStep(session, before);
+  if (step === null) return { outcome: 'didNotHappen' };
+  const from = placedFrom(session, step, before);
+  const folder = folderAtIfAny(session.held, session.root, before.path.split('/').slice(0, -1));
+  if (from !== null && before.target !== null && folder !== null && !(await isStill(step.folder, STAGED, before.target))) {
+    // Why: the crash came between the exchange and taking it back, for what was exchanged was not what had been read.
+    await lockFolder(session, folder);
+    if (isSameInode(before.staged, folder.lstat(before.chain.at(-1)!))) {
+      const afterNs = timeOfMove(folder, folder.lstat(before.chain.at(-1)!)?.ctimeNs);
+      takeExchangeBack(step, before, folder, readNote<string>(step.folder, FOLDER_NOTE) ?? before.folder.mtimeNs, afterNs);
+      await folder.sync();
+      return notHappened(session, step);
+    }
+  }
+  if (from === null) return notHappened(session, step);
+  await folder?.sync();
+  const begun = begin(session.aside!, step);
+  return report(session, begun, before, from, null);
+}
+
+async function notHappened(session: Session, step: StepFolder): Promise<ProbeResult> {
+  session.boundary('probe.discard');
+  await discard(session.aside!, step);
+  return { outcome: 'didNotHappen' };
+}
+
+async function undo(session: Session, before: PlaceBefore, after: PlaceAfter): Promise<UndoResult> {
+  if (before.nothing) return undone(true, null);
+  const names = before.path.split('/');
+  const name = names.at(-1)!;
+  const step = await findStep(session, before);
+  const folder = folderAtIfAny(session.held, session.root, names.slice(0, -1));
+  if (step === null) return withoutAside(session, before, folder, name);
+  if (folder !== null) await lockFolder(session, folder);
+  return before.target === null
+    ? takeAway(session, step, before, after, folder, name)
+    : exchangeBack(session, step, before, before.target, after, folder, name);
+}
+
+/** What was set aside has been forgotten: only what is there already can be said. */
+async function withoutAside(session: Session, before: PlaceBefore, folder: Folder | null, name: string): Promise<UndoResult> {
+  const now = folder === null ? null : await see(folder, name);
+  if (before.target === null ? now === null : difference(before.target, now) === null) return undone(true, null);
+  return blocked(session, before.path, 'what undo needs has been forgotten', inWords(before.target), inWords(now));
+}
+
+async function takeAway(session: Session, step: StepFolder, before: PlaceBefore, after: PlaceAfter, folder: Folder | null, name: string): Promise<UndoResult> {
+  let timesPutBack = true;
+  const conflict = (what: string, found: Seen | null) => blocked(session, before.path, what, inWords(after.entry), inWords(found));
+  if (step.folder.lstat(OURS) === null) {
+    const found = folder === null ? null : await see(folder, name);
+    if (folder !== null && found !== null) {
+      const what = inTheWay(after.entry, found, () => isEmptyFolder(session, folder, name));
+      if (what !== null) return conflict(what, found);
+      await noteUnchanged(step, after.folder === null ? [] : [[folder, after.folder]]);
+      session.boundary('undo.before');
+      const timeNs = String(folder.stat().mtimeNs);
+      folder.renameTo(name, step.folder, OURS);
+      const afterNs = String(folder.stat().mtimeNs);
+      session.boundary('undo.moved');
+      if (!(await isStill(step.folder, OURS, found))) {
+        const undisturbed = String(folder.stat().mtimeNs) === afterNs;
+        step.folder.renameTo(OURS, folder, name);
+        if (undisturbed) setTime(folder, timeNs);
+        return conflict(BEING_CHANGED, await see(folder, name));
+      }
+      if (after.folder !== null && String(folder.stat().mtimeNs) === afterNs) timesPutBack = putTimeBack(step, folder, after.folder, 'now');
+      await writeNote(step, CHECKED, true);
+    }
+  } else {
+    if (readNote(step.folder, CHECKED) === null && folder !== null && !(await isOurs(step, OURS, after.entry))) {
+      // Why: the crash came between setting aside and looking at what that was.
+      step.folder.renameTo(OURS, folder, name);
+      return conflict(BEING_CHANGED, await see(folder, name));
+    }
+    if (folder !== null && after.folder !== null) timesPutBack = putTimeBack(step, folder, after.folder, step.folder.lstat(OURS)?.ctimeNs);
+  }
+  session.boundary('undo.after');
+  await folder?.sync();
+  const folders = await takeFoldersAway(session, step, after.made);
+  await takeKeptAway(session, step, names(before).join('/'));
+  await step.folder.sync();
+  const gone = folderAtIfAny(session.held, session.root, names(before));
+  const verified = gone === null || gone.lstat(name) === null;
+  return undone(verified, verified ? reasonOf(folders.kept, timesPutBack && folders.timesPutBack) : 'somebody else has put something there again');
+}
+const names = (before: PlaceBefore): string[] => before.path.split('/').slice(0, -1);
+
+const reasonOf = (kept: readonly string[], timesPutBack: boolean): string | null =>
+  kept.length > 0 ? `\`${kept.at(-1)}\` holds something of somebody else and stays until that is gone` : timesPutBack ? null : TIME_NOT_PUT_BACK;
+
+async function isOurs(step: StepFolder, name: string, entry: Seen): Promise<boolean> {
+  const found = await see(step.folder, name);
+  return found !== null && inTheWay(entry, found, () => true) === null;
+}
+
+/** A folder's own times and digest follow what others did in it and took back again: it must be ours, and empty. */
+function inTheWay(expected: Seen, found: Seen, isEmpty: () => boolean): string | null {
+  if (expected.type === 'file' || found.type === 'file') return difference(expected, found);
+  return difference({ ...expected, mtimeNs: '', digest: '' }, { ...found, mtimeNs: '', digest: '' }) ?? (isEmpty() ? null : 'it is not empty');
+}
+function isEmptyFolder(session: Session, folder: Folder, name: string): boolean {
+  return session.held.folder(folder.openFolder(name))?.isEmpty() ?? true;
+}
+
+async function exchangeBack(session: Session, step: StepFolder, before: PlaceBefore, target: Seen, after: PlaceAfter, folder: Folder | null, name: string): Promise<UndoResult> {
+  const conflict = (what: string, found: Seen | null) => blocked(session, before.path, what, inWords(after.entry), inWords(found));
+  const found = folder === null ? null : await see(folder, name);
+  if (folder === null || found === null) return conflict('it is gone', null);
+  let timesPutBack = true;
+  if (isSameInode(target, folder.lstat(name))) {
+    if (readNote(step.folder, CHECKED) === null && !(await isOurs(step, STAGED, after.entry))) {
+      // Why: the crash came between the exchange and looking at what it set aside.
+      if (step.folder.lstat(STAGED) !== null) step.folder.exchange(STAGED, folder, name);
+      return conflict(BEING_CHANGED, await see(folder, name));
+    }
+    timesPutBack = putTimeBack(step, folder, after.folder!, step.folder.lstat(STAGED)?.ctimeNs);
+  } else {
+    const changed = difference(after.entry, found);
+    if (changed !== null) return conflict(changed, found);
+    if (!isSameInode(target, step.folder.lstat(STAGED))) return conflict('what was set aside is gone', found);
+    await noteUnchanged(step, [[folder, after.folder!]]);
+    session.boundary('undo.before');
+    const timeNs = String(folder.stat().mtimeNs);
+    try {
+      step.folder.exchange(STAGED, folder, name);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return conflict('it is gone', null);
+      throw error;
+    }
+    const afterNs = String(folder.stat().mtimeNs);
+    session.boundary('undo.exchanged');
+    if (!(await isStill(step.folder, STAGED, found))) {
+      const undisturbed = String(folder.stat().mtimeNs) === afterNs;
+      step.folder.exchange(STAGED, folder, name);
+      if (undisturbed) setTime(folder, timeNs);
+      return conflict(BEING_CHANGED, await see(folder, name));
+    }
+    if (String(folder.stat().mtimeNs) === afterNs) timesPutBack = putTimeBack(step, folder, after.folder!, 'now');
+    await writeNote(step, CHECKED, true);
+  }
+  session.boundary('undo.after');
+  await folder.sync();
+  await step.folder.sync();
+  const differs = difference(target, await see(folder, name));
+  return undone(differs === null, differs === null ? (timesPutBack ? null : TIME_NOT_PUT_BACK)
+    : `${differs}: it was changed while it was set aside, by a process that held it open`);
+}
+
+export const placing: Verb<PlaceBefore, PlaceAfter> = { execute, probe, undo };
