@@ -43,6 +43,12 @@ describe('the embedded PostgreSQL', () => {
     return child;
   }
 
+  /** The inner one first: the outer one's end makes Node let go of the pipe, at which the inner one ends the server. */
+  function killGuards(): void {
+    const guards = processesNaming('aifirst-postgres-guard').filter(pid => processesNaming(dataDir).includes(pid));
+    for (const guard of guards.sort((a, b) => b - a)) process.kill(guard, 'SIGKILL');
+  }
+
   beforeEach(() => {
     folder = temporaryFolder();
     dataDir = join(folder.path, 'data');
@@ -142,7 +148,7 @@ describe('the embedded PostgreSQL', () => {
       const child = startInChild();
       const { pid, connection } = await firstJsonLine<Started>(child);
       await query(connection, 'CREATE TABLE kept AS SELECT 42 AS answer');
-      for (const guard of processesNaming('aifirst-postgres-guard').filter(candidate => processesNaming(dataDir).includes(candidate))) process.kill(guard, 'SIGKILL');
+      killGuards();
       child.kill('SIGKILL');
       await exitOf(child);
       const beganAtMs = Date.now();
@@ -156,7 +162,7 @@ describe('the embedded PostgreSQL', () => {
 
     it('stops although its guard was killed', async () => {
       const postgres = await start();
-      for (const guard of processesNaming(dataDir).filter(candidate => processesNaming('aifirst-postgres-guard').includes(candidate))) process.kill(guard, 'SIGKILL');
+      killGuards();
       await postgres.stop();
       await untilGone(postgres.pid, 1_000);
     });
@@ -170,6 +176,15 @@ describe('the embedded PostgreSQL', () => {
       expect(await query(postgres.connection, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
       await postgres.stop();
       expect(await postgres.ended).toBe('it was stopped');
+    });
+
+    it('is started again, under a new guard, when its guard is killed', async () => {
+      const postgres = await start();
+      const { pid } = postgres;
+      await query(postgres.connection, 'CREATE TABLE kept AS SELECT 42 AS answer');
+      process.kill(Math.min(...processesNaming('aifirst-postgres-guard').filter(guard => processesNaming(dataDir).includes(guard))), 'SIGKILL');
+      await until(() => postgres.pid !== pid, 20_000, 'a new server');
+      expect(await query(postgres.connection, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
     });
 
     it('starts where a stale postmaster.pid names a process that is something else by now', async () => {

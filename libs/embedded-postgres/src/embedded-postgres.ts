@@ -24,8 +24,10 @@ export interface PostgresConnection {
 export interface EmbeddedPostgresOptions {
   /** Made if it is not there. */
   readonly dataDir: string;
-  /** What the start does that an operator should know, and the server's own log, line by line. */
+  /** What an operator should know: where the database is, that it was made or started again. */
   readonly onLog?: (line: string) => void;
+  /** The server's own log, line by line: its starts and ends, FATAL and PANIC. Errors of statements go to whoever sent them, and not here. */
+  readonly onServerLog?: (line: string) => void;
   /** Settings of PostgreSQL over our own. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -54,7 +56,7 @@ const RESTARTS_WITHIN_MS = 60_000;
 export const startEmbeddedPostgres = (options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> => start(options, true);
 
 /** @param durable false in tests only */
-export async function start({ dataDir: path, onLog = () => undefined, settings = {} }: EmbeddedPostgresOptions, durable: boolean): Promise<EmbeddedPostgres> {
+export async function start({ dataDir: path, onLog = () => undefined, onServerLog = () => undefined, settings = {} }: EmbeddedPostgresOptions, durable: boolean): Promise<EmbeddedPostgres> {
   const dataDir = makeDataDir(path);
   let lock: FileLock | undefined;
   let socket: SocketFolder | undefined;
@@ -69,7 +71,7 @@ export async function start({ dataDir: path, onLog = () => undefined, settings =
     socket = makeSocketFolder(place, user);
     const { folder } = socket;
     const unsafe = durable ? {} : { fsync: 'off', full_page_writes: 'off' };
-    const running = await keepRunning({ binaries, user, place, dataPath, settings: { ...SETTINGS, ...unsafe, unix_socket_directories: folder, ...settings }, onLog });
+    const running = await keepRunning({ binaries, user, place, dataPath, settings: { ...SETTINGS, ...unsafe, unix_socket_directories: folder, ...settings }, onLog, onServerLog });
     const ended = running.ended.finally(letGo);
     return {
       connection: { host: folder, port: PORT, user: SUPERUSER, password, database: 'postgres' },

@@ -22,8 +22,8 @@ exec >/dev/null
 {
   read -r _ <&3
   kill -INT "$program"
-  while [ "$seconds" -gt 0 ]; do sleep 1; seconds=$((seconds - 1)); done
-  kill -QUIT "$program"
+  while kill -0 "$program" && [ "$seconds" -gt 0 ]; do sleep 1; seconds=$((seconds - 1)); done
+  kill -0 "$program" && kill -QUIT "$program"
 } 2>/dev/null &
 guard=$!
 exec 3<&-

@@ -30,6 +30,8 @@ export const SETTINGS: Readonly<Record<string, string>> = {
   log_timezone: 'UTC',
   log_line_prefix: '',
   log_checkpoints: 'off',
+  // Why: a conflict between writers is an everyday answer, and would write a line each time. The order is … error, log, fatal, panic.
+  log_min_messages: 'log',
   // Why: a failing statement's text and values may hold what agents sent.
   log_min_error_statement: 'panic',
   log_parameter_max_length_on_error: '0',
@@ -43,13 +45,14 @@ export interface ServerPlan {
   readonly dataPath: string;
   readonly settings: Readonly<Record<string, string>>;
   readonly onLog: (line: string) => void;
+  readonly onServerLog: (line: string) => void;
 }
 
 /** Starts the server and waits until it takes connections, recovery included. */
-export async function startServer({ binaries, user, place, dataPath, settings, onLog }: ServerPlan): Promise<{ server: Guarded; pid: number }> {
+export async function startServer({ binaries, user, place, dataPath, settings, onServerLog }: ServerPlan): Promise<{ server: Guarded; pid: number }> {
   const args = ['-D', dataPath, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
   for (const beganAtMs = Date.now(); ; ) {
-    const server = runGuarded(user, binaries.postgres, args, onLog);
+    const server = runGuarded(user, binaries.postgres, args, onServerLog);
     const pid = await server.pid;
     if (pid !== undefined && await becomesReady(server, pid, dataPath)) return { server, pid };
     const code = await server.ended;

@@ -9,7 +9,7 @@ export function failureOf(lines: readonly string[], place: string, otherwise: st
 }
 
 const lastLine = (lines: readonly string[]): string =>
-  (lines.findLast(line => /FATAL|PANIC|error:/.test(line)) ?? lines.at(-1) ?? 'it wrote nothing').replace(/^\s*(FATAL|PANIC):\s*/, '');
+  (lines.findLast(line => /FATAL|PANIC|error:/.test(line)) ?? lines.at(-1) ?? 'it wrote nothing').replace(/^\s*(FATAL|PANIC|LOG):\s*/, '');
 
 /** What went wrong with our own files, likewise; anything else as it is. */
 export function explained(error: unknown, place: string): unknown {
