@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { AdapterQuestions, CloudEvent, DecidePlan, Message, PlanDecided } from '@aifirst/contracts';
+import type { CloudEvent, DecidePlan, Message, PlanDecided } from '@aifirst/contracts';
 import { eventType, TOPICS } from '@aifirst/contracts';
 import type { JsonObject } from '@aifirst/kernel';
 import type { Log } from '@aifirst/store';
@@ -10,8 +10,6 @@ import { answersOf } from '../infrastructure/policy-module';
 import { WasmCedarEngine } from '../infrastructure/wasm-cedar-engine';
 import { CAPABILITIES, digestForTests } from './builders';
 import { NOW, SERVICE_KEY } from './tenant';
-
-export type Capabilities = AdapterQuestions['capabilities'][1]['items'];
 
 /** A policy service on a log, with its clock in the test's hand. */
 export async function aRunningService(log: Log, changes: Partial<PolicyServiceOptions> = {}) {
