@@ -84,8 +84,11 @@ export interface PolicyQuestions {
 
 export interface AdapterQuestions {
   capabilities: [Record<string, never>, { items: CapabilityDescriptor[] }];
-  /** @throws Refusal PROBE_FAILED, INVALID_FIELD with a pointer into the connection */
-  probeConnection: [{ connection: Connection }, { limitations: string[] }];
+  /**
+   * `lockBase`: the target's own identity, see `PlannedStep.lockBase` (for files `file://` and the root with its links resolved).
+   * @throws Refusal PROBE_FAILED, INVALID_FIELD with a pointer into the connection
+   */
+  probeConnection: [{ connection: Connection }, { limitations: string[]; lockBase?: string }];
 }
 
 export interface AuditQuestions {

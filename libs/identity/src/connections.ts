@@ -14,6 +14,8 @@ export interface ConnectionSettings {
 }
 export interface StoredConnection extends ConnectionSettings {
   readonly limitations: readonly string[];
+  /** The target's own identity in lock names, null: the connection's name. */
+  readonly lockBase: string | null;
   readonly digest: string;
   readonly createdAt: string;
   readonly updatedAt: string;
@@ -53,9 +55,10 @@ export class Connections {
     if (problems.length > 0) throw new Refusal(problems as [Problem, ...Problem[]]);
     const before = this.find(tenant, name);
     const digest = digestOf({ adapter: settings.adapter, config: settings.config, secretRefs: Object.keys(settings.secretRefs).sort() });
-    const limitations = probe ? await this.probe({ tenant, name, ...settings, revision: (before?.revision ?? 0) + 1, digest }) : before?.data.digest === digest ? before.data.limitations : [];
+    const probed = probe ? await this.probe({ tenant, name, ...settings, revision: (before?.revision ?? 0) + 1, digest }) : before?.data.digest === digest ? before.data : { limitations: [] };
+    const lockBase = probed.lockBase ?? lockBaseOf(settings);
     const now = new Date(this.writing.clock.now()).toISOString();
-    const connection = await this.connections.put(tenant, name, { ...settings, limitations, digest, createdAt: before?.data.createdAt ?? now, updatedAt: now },
+    const connection = await this.connections.put(tenant, name, { ...settings, limitations: probed.limitations, lockBase, digest, createdAt: before?.data.createdAt ?? now, updatedAt: now },
       [{ entity: 'connection', name: before === null ? 'Created' : 'Changed', data: { connection: name, ...(settings as unknown as JsonObject), digest } }], by, expectedRevision);
     return { created: before === null, connection };
   }
@@ -68,12 +71,15 @@ export class Connections {
     await this.connections.remove(tenant, name, [{ entity: 'connection', name: 'Deleted', data: { connection: name } }], by, expectedRevision);
   }
 
-  private async probe(connection: Connection): Promise<readonly string[]> {
+  private probe(connection: Connection): Promise<{ readonly limitations: readonly string[]; readonly lockBase?: string | null }> {
     const service = SERVICE_OF_ADAPTER[connection.adapter] as 'adapter-os';
-    const { limitations } = await this.neighbours.ask(service, 'probeConnection', { connection });
-    return limitations;
+    return this.neighbours.ask(service, 'probeConnection', { connection });
   }
 }
+
+/** What can be told without looking. */
+const lockBaseOf = ({ adapter, config }: ConnectionSettings): string | null =>
+  adapter === 'os' && typeof config['root'] === 'string' ? `file://${config['root'].replace(/\/+$/, '')}` : null;
 
 const connectionOf = ({ tenant, id, revision, data: { adapter, config, secretRefs, labels, digest } }: ConnectionEntry): Connection =>
   ({ tenant, name: id, adapter, config, secretRefs, labels, revision, digest });

@@ -59,7 +59,9 @@ export class Principals {
 
   /** Tells policy of everybody whom it may not know yet; what fails is tried again by the next call. */
   async applyAll(): Promise<void> {
-    for (const agent of [...this.unapplied.values()]) await this.apply(agent);
+    let failure: { readonly error: unknown } | null = null;
+    for (const agent of [...this.unapplied.values()]) await this.apply(agent).catch((error: unknown) => { failure = { error }; });
+    if (failure !== null) throw (failure as { readonly error: unknown }).error;
   }
   allApplied(): boolean { return this.unapplied.size === 0; }
 

@@ -6,6 +6,9 @@ import { DEFAULT_TENANT } from './principals';
 export interface Tenant { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly createdAt: string; readonly updatedAt: string }
 export type TenantEntry = Entry<Tenant>;
 
+/** Holds what belongs to nobody's tenant, such as refused log-ins. Read by the administrator, never made or deleted. */
+export const SYSTEM_TENANT = 'system';
+
 const SYSTEM: PrincipalRef = { kind: 'service', id: 'gateway', tenant: DEFAULT_TENANT };
 
 export class Tenants {
@@ -19,7 +22,7 @@ export class Tenants {
     if (!this.has(DEFAULT_TENANT)) await this.put(DEFAULT_TENANT, { name: DEFAULT_TENANT, labels: {} }, SYSTEM);
   }
 
-  has(id: string): boolean { return this.tenants.get(id, id) !== null; }
+  has(id: string): boolean { return id === SYSTEM_TENANT || this.tenants.get(id, id) !== null; }
   list(): TenantEntry[] { return this.tenants.list(null); }
   find(id: string): TenantEntry | null { return this.tenants.get(id, id); }
   get(id: string): TenantEntry {
@@ -29,6 +32,7 @@ export class Tenants {
   }
 
   async put(id: string, { name, labels }: Pick<Tenant, 'name' | 'labels'>, by: PrincipalRef, expectedRevision?: number): Promise<{ created: boolean; tenant: TenantEntry }> {
+    if (id === SYSTEM_TENANT) throw new Refusal({ code: 'INVALID_FIELD', detail: `\`${SYSTEM_TENANT}\` is the deployment's own` });
     const before = this.find(id);
     const now = new Date(this.writing.clock.now()).toISOString();
     const tenant = await this.tenants.put(id, id, { name, labels, createdAt: before?.data.createdAt ?? now, updatedAt: now },

@@ -1,1 +1,4 @@
-export {};
+export * from './memory-workflow-views';
+export * from './fake-services';
+export * from './a-gateway';
+export * from './system-clock';

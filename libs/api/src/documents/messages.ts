@@ -1,0 +1,91 @@
+import { TOPICS, eventType, type WorkflowFact } from '@aifirst/contracts';
+import type { JsonObject } from '@aifirst/kernel';
+import { ACCEPTED, START_WORKFLOW } from '../intake/intent-intake';
+import { WORKFLOW_FACT_NAMES } from '../views/facts';
+import { any, flag, listOf, number, oneOf, open, orNull, text, textMap, time, uuid, whole } from './schemas';
+
+/** A message on a topic: its type and the JSON Schema of its `data`. */
+export interface MessageDescription { readonly topic: string; readonly type: string; readonly summary: string; readonly data: JsonObject }
+
+const principal = open({ kind: oneOf('agent', 'person', 'service'), id: text(), tenant: text() });
+const risk = open({ level: oneOf('low', 'medium', 'high', 'critical'), score: number() });
+const error = open({ code: text(), detail: text(), clean: flag });
+const lease = open({ policyVersion: text(), controlEpoch: whole(), expiresAt: whole(), mac: text() });
+const conflict = orNull(open({ resource: text(), what: text(), expected: text(), found: text() }));
+const residue = open({ step: text(), resource: text(), what: text(), why: text(), action: text() });
+const plannedStep = open({
+  id: text(), capability: text(), adapter: text(), reversibility: oneOf('readOnly', 'reversible', 'compensable', 'irreversible'), connection: orNull(text()), input: { type: 'object' },
+  after: listOf(whole()), hasReferences: flag, resources: listOf(open({ uri: text(), access: oneOf('read', 'write') })), risk, lockBase: text(), timeoutMs: whole(1), attemptsMax: whole(1),
+}, ['lockBase']);
+const startWorkflow = open({
+  workflow: uuid, intent: uuid, agent: principal, goal: text(), mode: oneOf('saga', 'atomic'), onFailure: oneOf('rollback', 'pause', 'keep'), deadlineMs: whole(1), labels: textMap,
+  digest: text(), steps: listOf(plannedStep),
+});
+const decision = open({
+  step: text(), generation: whole(1), outcome: oneOf('allow', 'deny', 'modify', 'approve', 'defer'), code: text(), policies: listOf(text()), policyVersion: text(), reason: text(), risk, lease, undoLease: lease,
+}, ['code', 'lease', 'undoLease']);
+
+const step = { step: text(), index: whole(), generation: whole(1) };
+const action = oneOf('execute', 'rollback');
+
+/** `data` of every fact of a workflow, beside `workflow` and `agent`; the compiler keeps it whole. */
+const FACTS: Readonly<Record<WorkflowFact['name'], { readonly summary: string; readonly fields: Readonly<Record<string, JsonObject>>; readonly optional?: readonly string[] }>> = {
+  IntentSubmitted: { summary: 'An intent has become a workflow.', fields: { start: startWorkflow, by: text() } },
+  PolicyAsked: { summary: 'Policy is asked about steps.', fields: { question: whole(1), action, steps: listOf(open({ index: whole(), generation: whole(1) })) } },
+  PolicyDecided: { summary: 'Policy has decided, step by step.', fields: { question: whole(1), action, decision: text('id of the event that brought it'), controlEpoch: whole(), decisions: listOf(decision) } },
+  LocksTaken: { summary: 'Locks are held from here on.', fields: { locks: listOf(open({ resource: text(), mode: oneOf('read', 'write', 'intentRead', 'intentWrite') })) } },
+  LocksLost: { summary: 'All locks are gone.', fields: { code: oneOf('PARKED', 'BROKEN', 'DIED'), reason: text(), by: text() } },
+  WorkflowRestarted: { summary: 'All is undone and begins again.', fields: { restarts: whole(1) } },
+  StepStarted: { summary: 'A step was sent to its adapter.', fields: { ...step, attempt: whole(1), decision: text(), resources: listOf(text()) } },
+  StepHeld: { summary: 'A step waits for the commit.', fields: { step: text(), index: whole() } },
+  StepSucceeded: { summary: 'A step was done.', fields: { ...step, output: any, actSequence: whole(), undoableUntil: orNull(whole()), decision: text(), by: text() }, optional: ['by'] },
+  StepFailed: { summary: 'A step was not done.', fields: { ...step, error, retryAt: orNull(whole()), decision: orNull(text()), by: text() }, optional: ['by'] },
+  StepUnknown: { summary: 'It is not known whether a step was done.', fields: { ...step, error, probe: whole(), parked: flag, decision: text() } },
+  StepDidNotHappen: { summary: 'A step was proven not to have been done.', fields: { ...step, by: text() }, optional: ['by'] },
+  StepSkipped: { summary: 'A step will not be started.', fields: { step: text(), index: whole(), why: text() } },
+  RollbackStarted: { summary: 'What was done is being taken back.', fields: { reason: text(), by: text(), code: text() } },
+  StepUndoStarted: { summary: 'The undo of a step was sent to its adapter.', fields: { ...step, attempt: whole(1), decision: text() } },
+  StepUndoUnknown: { summary: 'It is not known whether a step was undone.', fields: { ...step, attempt: whole(1), probe: whole(), error } },
+  StepUndone: { summary: 'A step was undone.', fields: { ...step, verified: flag, reason: orNull(text()) } },
+  StepUndoBlocked: { summary: "A step can't be undone without a person.", fields: { ...step, code: text(), reason: text(), conflict } },
+  WorkflowPaused: { summary: 'Nothing is started any more until it is resumed.', fields: { code: text(), reason: text(), by: text(), failed: flag } },
+  WorkflowResumed: { summary: 'It goes on.', fields: { by: text(), failedStep: orNull(oneOf('retry', 'skip')) } },
+  RollbackParked: { summary: 'What is left to take back waits for a person.', fields: { code: text(), reason: text() } },
+  WorkflowCommitting: { summary: 'All succeeded; what was held is being released.', fields: {} },
+  WorkflowEnded: { summary: 'It has ended.', fields: { status: oneOf('completed', 'rolledBack', 'rejected', 'failed', 'cancelled'), code: orNull(text()), reason: orNull(text()), residue: listOf(residue) } },
+};
+
+const workflowFacts = WORKFLOW_FACT_NAMES.map((name): MessageDescription => ({
+  topic: TOPICS.workflowEvents, type: eventType('workflow', name), summary: FACTS[name].summary,
+  data: open({ workflow: uuid, agent: text(), ...FACTS[name].fields }, FACTS[name].optional ?? []),
+}));
+
+const refused = open({ code: text(), detail: text(), source: text(), count: whole(1, { description: 'how often within a minute' }) });
+const settings = { name: text(), owner: text(), roles: listOf(text()), limits: { type: 'object' }, repeatWindowMs: orNull(whole(1)) };
+const connection = { connection: text(), adapter: text(), config: { type: 'object' }, secretRefs: textMap, labels: textMap, digest: text(), by: text() };
+const identity = (entity: string, name: string, summary: string, data: JsonObject): MessageDescription => ({ topic: TOPICS.identityEvents, type: eventType(entity, name), summary, data });
+
+/** What the gateway sends, and the facts of workflows. */
+export const MESSAGES: readonly MessageDescription[] = [
+  { topic: TOPICS.intentEvents, type: ACCEPTED, summary: 'An intent was admitted and stored.', data: open({ workflowId: uuid, intentId: uuid, agent: text(), digest: text(), steps: whole(1) }) },
+  { topic: TOPICS.intentEvents, type: eventType('intent', 'Refused'), summary: 'An intent was refused whole.', data: refused },
+  { topic: TOPICS.workflowCommands, type: START_WORKFLOW, summary: 'Carry out an admitted intent.', data: startWorkflow },
+  ...workflowFacts,
+  identity('tenant', 'Created', 'A tenant was made.', open({ tenant: text(), name: text(), labels: textMap, by: text() })),
+  identity('tenant', 'Changed', 'A tenant was changed.', open({ tenant: text(), name: text(), labels: textMap, by: text() })),
+  identity('tenant', 'Deleted', 'A tenant was deleted.', open({ tenant: text(), by: text() })),
+  identity('agent', 'Created', 'An agent was made.', open({ agent: uuid, ...settings, by: text() })),
+  identity('agent', 'Changed', 'An agent was changed.', open({ agent: uuid, ...settings, by: text() })),
+  identity('agent', 'Suspended', 'An agent was suspended.', open({ agent: uuid, reason: orNull(text()), by: text() })),
+  identity('agent', 'Resumed', "An agent's suspension was lifted.", open({ agent: uuid, reason: orNull(text()), by: text() })),
+  identity('agent', 'Deleted', 'An agent was deleted.', open({ agent: uuid, by: text() })),
+  identity('token', 'Issued', 'A token was issued.', open({ agent: uuid, tokenId: text(), expiresAt: orNull(time), by: text() })),
+  identity('token', 'Revoked', 'A token was revoked.', open({ agent: uuid, tokenId: text(), by: text() })),
+  identity('key', 'Registered', 'A public key was registered.', open({ agent: uuid, kid: text(), jwk: { type: 'object' }, by: text() })),
+  identity('key', 'Removed', 'A public key was removed.', open({ agent: uuid, kid: text(), by: text() })),
+  identity('connection', 'Created', 'A connection was made.', open(connection)),
+  identity('connection', 'Changed', 'A connection was changed.', open(connection)),
+  identity('connection', 'Deleted', 'A connection was deleted.', open({ connection: text(), by: text() })),
+  identity('credential', 'Refused', 'A caller without a valid credential was refused.', refused),
+  identity('access', 'Refused', 'A principal was refused what it may not do.', refused),
+];

@@ -1,0 +1,92 @@
+import { STEP_STATUSES, WORKFLOW_STATUSES } from '@aifirst/contracts';
+import { ATTEMPTS, DEADLINE_MS, STEPS_MAX, TIMEOUT_MS } from '@aifirst/admission';
+import type { JsonObject } from '@aifirst/kernel';
+
+/** Small builders, so that schemas read like the things they describe. */
+export const text = (description?: string, more: JsonObject = {}): JsonObject => ({ type: 'string', ...(description === undefined ? {} : { description }), ...more });
+export const number = (description?: string): JsonObject => ({ type: 'number', ...(description === undefined ? {} : { description }) });
+export const whole = (minimum = 0, more: JsonObject = {}): JsonObject => ({ type: 'integer', minimum, ...more });
+export const flag: JsonObject = { type: 'boolean' };
+export const time: JsonObject = { type: 'string', format: 'date-time' };
+export const uuid: JsonObject = { type: 'string', format: 'uuid' };
+export const listOf = (items: JsonObject): JsonObject => ({ type: 'array', items });
+export const oneOf = (...values: readonly string[]): JsonObject => ({ enum: [...values] });
+export const orNull = (schema: JsonObject): JsonObject => ({ anyOf: [schema, { type: 'null' }] });
+export const any: JsonObject = {};
+export const textMap: JsonObject = { type: 'object', additionalProperties: { type: 'string' } };
+/** All fields but those named in `optional` are required; nothing else may stand there. */
+export const shape = (properties: Readonly<Record<string, JsonObject>>, optional: readonly string[] = []): JsonObject =>
+  ({ type: 'object', properties, required: Object.keys(properties).filter(name => !optional.includes(name)), additionalProperties: false });
+/** As an answer: later releases may add fields. */
+export const open = (properties: Readonly<Record<string, JsonObject>>, optional: readonly string[] = []): JsonObject =>
+  ({ type: 'object', properties, required: Object.keys(properties).filter(name => !optional.includes(name)) });
+export const component = (name: keyof typeof COMPONENTS): JsonObject => ({ $ref: `#/components/schemas/${name}` });
+export const pageOfA = (name: keyof typeof COMPONENTS): JsonObject => open({ items: listOf(component(name)), next: orNull(text('`cursor` of the next page')) });
+
+const reason = open({ code: text(), detail: text(), since: time, actions: listOf(open({ method: text(), path: text(), body: any, by: text() }, ['body'])) });
+const risk = open({ level: oneOf('low', 'medium', 'high', 'critical'), score: number() });
+const revisioned = { revision: whole(1), createdAt: time, updatedAt: time };
+
+export const INTENT: JsonObject = shape({
+  goal: text('what it is for'), mode: oneOf('saga'), onFailure: { enum: ['rollback', 'pause', 'keep'], default: 'rollback' },
+  deadlineMs: whole(DEADLINE_MS.min, { maximum: DEADLINE_MS.max, default: DEADLINE_MS.default }), labels: textMap, subjects: listOf(text()), tenant: text('the credential decides; another one is refused'),
+  steps: { type: 'array', minItems: 1, maxItems: STEPS_MAX, items: shape({
+    id: text(undefined, { pattern: '^[A-Za-z0-9_-]{1,64}$' }), capability: text(),
+    input: { type: 'object', description: 'as the capability has it; `{ "$ref": "#/steps/<id>/output<JSON Pointer>" }` stands for an output, `{ "$literal": x }` escapes' },
+    dependsOn: listOf(text()), timeoutMs: whole(TIMEOUT_MS.min, { maximum: TIMEOUT_MS.max, default: TIMEOUT_MS.default }),
+    retry: shape({ attemptsMax: whole(ATTEMPTS.min, { maximum: ATTEMPTS.max, default: ATTEMPTS.default }) }),
+  }, ['input', 'dependsOn', 'timeoutMs', 'retry']) },
+}, ['mode', 'onFailure', 'deadlineMs', 'labels', 'subjects', 'tenant']);
+
+export const JWK: JsonObject = { type: 'object', description: 'a public key (RFC 7517): OKP Ed25519 or EC P-256' };
+export const LIMITS: JsonObject = shape({ requestsPerMinute: whole(1, { maximum: 1_000_000 }) }, ['requestsPerMinute']);
+export const REPEAT_WINDOW: JsonObject = { anyOf: [whole(1, { maximum: 86_400_000 }), { type: 'null' }] };
+
+export const COMPONENTS = {
+  Problem: open({
+    type: text(), title: text(), status: whole(400), code: text('stable'), detail: text(), pointer: text('JSON Pointer into the body (RFC 6901)'),
+    errors: listOf(open({ code: text(), detail: text(), pointer: text() }, ['pointer'])),
+  }, ['pointer']),
+  Submitted: open({ intentId: uuid, workflowId: uuid }),
+  Intent: open({ id: uuid, workflowId: uuid, intent: { type: 'object' }, digest: text(), agent: text(), createdAt: time }),
+  Workflow: open({
+    id: uuid, intentId: uuid, tenant: text(), status: oneOf(...WORKFLOW_STATUSES), statusReason: orNull(reason), goal: text(), agent: text(), mode: text(), labels: textMap,
+    steps: listOf(open({
+      id: text(), capability: text(), status: oneOf(...STEP_STATUSES), statusReason: orNull(reason), attempts: whole(), risk,
+      decision: orNull(open({ outcome: oneOf('allow', 'deny', 'modify', 'approve', 'defer'), policies: listOf(text()), policyVersion: text(), reason: text(), at: time })),
+      resources: listOf(text()), output: any, error: orNull(open({ code: text(), detail: text(), clean: flag })),
+      undo: orNull(open({ status: oneOf('pending', 'running', 'done', 'blocked', 'skipped'), verified: flag, reason: orNull(text()) })),
+      undoableUntil: orNull(time), startedAt: orNull(time), endedAt: orNull(time),
+    })),
+    residue: listOf(open({ step: text(), resource: text(), what: text(), why: text(), action: text() })), createdAt: time, endedAt: orNull(time),
+  }),
+  CloudEvent: open({
+    specversion: { const: '1.0' }, id: text(), type: text(), source: text(), time, subject: text(), tenant: text(), causationid: text(), traceparent: text(),
+    producer: text(), sequence: whole(1), data: { type: 'object' },
+  }, ['causationid', 'traceparent', 'sequence']),
+  Agent: open({
+    id: uuid, name: text(), owner: text(), roles: listOf(text()), limits: { type: 'object' }, repeatWindowMs: orNull(whole(1)), status: oneOf('active', 'suspended'),
+    tokens: listOf(open({ id: text(), createdAt: time, expiresAt: orNull(time) })), keys: listOf(open({ kid: text(), jwk: JWK, createdAt: time })), ...revisioned,
+  }),
+  AgentWithToken: open({ id: uuid, tokenId: text(), token: text('shown this once') }),
+  Token: open({ tokenId: text(), token: text('shown this once'), expiresAt: orNull(time) }),
+  Key: open({ kid: text(), jwk: JWK, createdAt: time }),
+  Tenant: open({ id: text(), name: text(), labels: textMap, ...revisioned }),
+  Role: open({ name: text(), capabilities: listOf(text()), connections: listOf(text()), ...revisioned }),
+  Policy: open({ name: text(), cedar: text(), version: whole(1), active: orNull(whole(1)), ...revisioned }),
+  Validation: open({ valid: { const: true }, warnings: listOf(text()) }),
+  KillSwitch: open({ id: text(), scope: open({ kind: oneOf('all', 'agent'), id: text() }, ['id']), reason: text(), rollback: flag, includeUndo: flag, ...revisioned }),
+  Connection: open({ name: text(), adapter: text(), config: { type: 'object' }, secretRefs: textMap, labels: textMap, limitations: listOf(text()), digest: text(), ...revisioned }),
+  Capability: open({
+    name: text(), version: text(), adapter: text(), reversibility: oneOf('readOnly', 'reversible', 'compensable', 'irreversible'), baseRisk: risk,
+    outcome: oneOf('transactional', 'nativeKey', 'marker', 'conditional', 'none'), undo: oneOf('exact', 'compensating', 'none'), description: text(),
+    inputSchema: { type: 'object' }, outputSchema: { type: 'object' },
+  }),
+  Lock: open({ id: text(), tenant: text(), resource: text(), mode: text(), workflow: text(), since: time, waiting: listOf(text()) }),
+  DeadLetter: open({ id: text(), service: text() }),
+  AuditEntry: open({ index: whole(), leafHash: text(), event: { $ref: '#/components/schemas/CloudEvent' } }),
+  InclusionProof: open({ index: whole(), size: whole(1), hashes: listOf(text()) }),
+  ConsistencyProof: open({ from: whole(), to: whole(), hashes: listOf(text()) }),
+  AuditKeys: open({ items: listOf(open({ vkey: text(), from: time, to: orNull(time) })) }),
+  Readiness: open({ status: oneOf('ready', 'notReady'), checks: listOf(open({ name: text(), ready: flag, detail: text() }, ['detail'])) }),
+} as const satisfies Readonly<Record<string, JsonObject>>;

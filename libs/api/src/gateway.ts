@@ -1,0 +1,160 @@
+import 'reflect-metadata';
+import { Module, type DynamicModule, type Provider, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { MessageBus } from '@aifirst/bus';
+import type { ServiceQuery } from '@aifirst/contracts';
+import { Identity, LogWriter } from '@aifirst/identity';
+import { crashPoint, messageOf, type Clock, type Ids } from '@aifirst/kernel';
+import type { Log } from '@aifirst/store';
+import type { Vault } from '@aifirst/vault';
+import { asyncapi } from './documents/asyncapi';
+import { MESSAGES } from './documents/messages';
+import { openapi } from './documents/openapi';
+import { Edge, type GatewayLogger } from './http/edge';
+import { GatewayHttpAdapter } from './http/gateway-http-adapter';
+import { Capabilities } from './intake/capabilities';
+import { IntentIntake } from './intake/intent-intake';
+import { CONTROLLERS, ROUTES } from './routes';
+import { EventStreams } from './routes/event-streams';
+import { GatewayIds } from './routes/gateway-ids';
+import { DeadLetterOffices } from './routes/operations.controller';
+import { SystemPages, type ReadinessCheck } from './routes/system.controller';
+import { Unsealing } from './routes/unsealing';
+import { WorkflowProjection } from './views/workflow-projection';
+import type { WorkflowViews } from './views/workflow-views';
+
+export interface GatewayDeps {
+  /** The gateway's own log, open, and attached to the bus by whoever opened it. */
+  readonly log: Log;
+  readonly views: WorkflowViews;
+  readonly bus: MessageBus;
+  readonly query: ServiceQuery;
+  readonly vault: Vault;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly adminToken: string;
+  /** Asked by `GET /health/ready`, besides the gateway's own parts. */
+  readonly readiness: readonly ReadinessCheck[];
+  /** Renders `GET /metrics`. */
+  readonly metrics: () => Promise<string>;
+  readonly logger: GatewayLogger;
+  /** Of the product, for the documents. */
+  readonly version: string;
+}
+
+export interface Gateway {
+  readonly app: NestFastifyApplication;
+  readonly identity: Identity;
+  readonly projection: WorkflowProjection;
+  readonly intake: IntentIntake;
+  /** Rows that wait for a commit of the gateway's log. */
+  queueDepth(): number;
+  /** @param port 0: any free one @returns the port */
+  listen(port: number, host: string): Promise<number>;
+  /** Takes no more, answers what is under way, stores the views. Leaves log, bus and store to whoever opened them. */
+  close(): Promise<void>;
+}
+
+/** How often policy is told again of principals that it could not be told of. */
+const APPLY_RETRY_MS = 500;
+
+@Module({})
+class GatewayModule {}
+
+interface Parts {
+  readonly identity: Identity;
+  readonly capabilities: Capabilities;
+  readonly intake: IntentIntake;
+  readonly projection: WorkflowProjection;
+  readonly streams: EventStreams;
+  readonly writer: LogWriter;
+}
+
+function partsOf(deps: GatewayDeps): Parts {
+  const { log, views, bus, query, vault, clock, ids, adminToken, logger } = deps;
+  const writer = new LogWriter(log, { before: () => crashPoint('gateway.intent.before'), after: () => crashPoint('gateway.intent.after') });
+  const identity = new Identity({ writer, clock, ids, query, adminToken });
+  const { neighbours } = identity;
+  const projection = new WorkflowProjection({ views, bus, log, neighbours, clock, logger });
+  const capabilities = new Capabilities(neighbours, clock, logger);
+  const intake = new IntentIntake({ identity, writer, capabilities, vault, clock, ids, onAccepted: intent => projection.addPending(intent) });
+  return { identity, capabilities, intake, projection, writer, streams: new EventStreams({ identity, projection, clock, logger }) };
+}
+
+/** The gateway as a Nest module: its controllers over parts that are made already. */
+function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, projection, streams }: Parts): DynamicModule {
+  const documents = { openapi: rendered(() => openapi(ROUTES, deps.version)), asyncapi: rendered(() => asyncapi(MESSAGES, deps.version)) };
+  const own: ReadinessCheck[] = [
+    { name: 'gateway.capabilities', check: () => (capabilities.isLoaded() ? null : 'the adapters have not said yet what they can do') },
+    { name: 'gateway.principals', check: () => (identity.principals.allApplied() ? null : 'policy has not heard of all agents yet') },
+  ];
+  const provide = <T>(type: Type<T>, value: T): Provider => ({ provide: type, useValue: value });
+  return {
+    module: GatewayModule,
+    controllers: [...CONTROLLERS],
+    providers: [
+      provide(Identity as Type<Identity>, identity), provide(Capabilities as Type<Capabilities>, capabilities), provide(IntentIntake as Type<IntentIntake>, intake),
+      provide(WorkflowProjection as Type<WorkflowProjection>, projection), provide(EventStreams as Type<EventStreams>, streams), provide(GatewayIds as Type<GatewayIds>, new GatewayIds(deps.ids)),
+      provide(Unsealing as Type<Unsealing>, new Unsealing(deps.vault)), provide(DeadLetterOffices as Type<DeadLetterOffices>, new DeadLetterOffices(deps.query)),
+      provide(SystemPages as Type<SystemPages>, new SystemPages([...own, ...deps.readiness], deps.metrics, documents)),
+    ],
+  };
+}
+
+/**
+ * The gateway service, ready to listen. Reads what it keeps into memory, answers its questions, follows the facts of
+ * workflows; tells policy of all agents and asks adapters for their capabilities as soon as these answer.
+ */
+export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
+  const parts = partsOf(deps);
+  const { identity, capabilities, intake, projection, streams, writer } = parts;
+  await identity.load();
+  await projection.start();
+  await capabilities.start();
+  const stopApplying = await keepApplying(deps, identity);
+  const edge = new Edge({ identity, clock: deps.clock, ids: deps.ids, logger: deps.logger });
+  const app = await NestFactory.create<NestFastifyApplication>(gatewayModule(deps, parts), new GatewayHttpAdapter(edge, ROUTES), { logger: false, bodyParser: false, abortOnError: false });
+  await app.init();
+  await app.getHttpAdapter().getInstance().ready();
+  return {
+    app, identity, projection, intake,
+    queueDepth: () => writer.depth(),
+    async listen(port, host) {
+      await app.listen(port, host);
+      const address = (app.getHttpServer() as import('node:http').Server).address();
+      return typeof address === 'object' && address !== null ? address.port : port;
+    },
+    async close() {
+      stopApplying();
+      capabilities.stop();
+      streams.endAll();
+      projection.release();
+      await app.close();
+      identity.refusals.flush();
+      await writer.idle();
+      await projection.stop();
+    },
+  };
+}
+
+async function keepApplying({ clock, logger }: GatewayDeps, identity: Identity): Promise<() => void> {
+  let stopped = false;
+  let cancel: () => void = () => {};
+  const apply = async (): Promise<void> => {
+    try {
+      await identity.principals.applyAll();
+    } catch (error) {
+      logger.warn('policy could not be told of all agents', { error: messageOf(error) });
+    }
+    if (!stopped) cancel = clock.after(APPLY_RETRY_MS, () => { void apply(); });
+  };
+  await apply();
+  return () => { stopped = true; cancel(); };
+}
+
+/** Rendered when it is asked for first. */
+function rendered(document: () => object): () => string {
+  let text: string | undefined;
+  return () => (text ??= JSON.stringify(document()));
+}

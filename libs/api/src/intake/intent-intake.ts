@@ -1,0 +1,214 @@
+import { admitIntent, canonicalDigest, parseStrictJson } from '@aifirst/admission';
+import { TOPICS, type CapabilityDescriptor, type Intent, type PlannedStep, type PrincipalRef, type StartWorkflow } from '@aifirst/contracts';
+import type { Identity, LogWriter } from '@aifirst/identity';
+import { Refusal, type Clock, type Ids, type Json, type JsonObject, type Problem } from '@aifirst/kernel';
+import { VersionConflict, type Append, type StoredRow } from '@aifirst/store';
+import type { Vault } from '@aifirst/vault';
+import { refuse, refuseField } from '../http/problem';
+import { Recent } from './recent';
+import type { Capabilities } from './capabilities';
+
+export interface IntakeOptions {
+  readonly identity: Identity;
+  readonly writer: LogWriter;
+  readonly capabilities: Capabilities;
+  readonly vault: Vault;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** Hears of every intent that was stored, before its caller does. */
+  readonly onAccepted: (accepted: AcceptedIntent) => void;
+}
+
+export interface AcceptedIntent { readonly start: StartWorkflow; readonly tenant: string; readonly at: string; /** In the gateway's log. */ readonly position: number }
+
+export interface Submission {
+  readonly principal: PrincipalRef;
+  /** The body as it was sent. */
+  readonly raw: Buffer;
+  readonly idempotencyKey: string | undefined;
+  readonly traceparent: string;
+}
+export interface Submitted { readonly intentId: string; readonly workflowId: string; readonly replayed: boolean }
+
+/** What the log keeps of an intent beside the command that holds all else: so nothing of it is stored twice. */
+interface IntentState { readonly subjects: readonly string[]; readonly dependsOn: readonly (readonly string[])[] }
+/** An intent as it was admitted; sensitive values are sealed in it. */
+export interface IntentRecord extends Known { readonly tenant: string; readonly agent: string; readonly createdAt: string; readonly intent: Intent }
+/** What a repeat is compared with. */
+interface Known { readonly id: string; readonly workflow: string; readonly digest: string }
+
+export const ACCEPTED = 'aifirst.intent.accepted.v1';
+export const START_WORKFLOW = 'aifirst.orchestration.start-workflow.v1';
+
+/** Beyond these a caller is asked to come back: what waits in memory must not grow with the callers' impatience. */
+const WAITING_MAX = 5_000;
+const WAITING_BYTES_MAX = 64 * 1024 * 1024;
+const REMEMBERED_MAX = 20_000;
+const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
+
+/** Takes intents in: admits, seals, and stores each with its idempotency key, its fact and its command in one row. */
+export class IntentIntake {
+  private readonly inFlight = new Map<string, Promise<unknown>>();
+  private readonly remembered = new Recent<Known>(REMEMBERED_MAX);
+  private waiting = 0;
+  private waitingBytes = 0;
+
+  constructor(private readonly options: IntakeOptions) {}
+
+  /** How many intents are between admission and the log. */
+  depth(): number { return this.waiting; }
+
+  /**
+   * @returns when the intent is durable
+   * @throws Refusal of admission, TENANT_MISMATCH, IDEMPOTENCY_CONFLICT, OVERLOADED
+   */
+  async submit(submission: Submission): Promise<Submitted> {
+    const bytes = submission.raw.length;
+    if (this.waiting >= WAITING_MAX || this.waitingBytes + bytes > WAITING_BYTES_MAX) throw refuse('OVERLOADED', 'more intents are waiting than can be taken in: send it again later');
+    this.waiting++;
+    this.waitingBytes += bytes;
+    try {
+      return await this.take(submission);
+    } finally {
+      this.waiting--;
+      this.waitingBytes -= bytes;
+    }
+  }
+
+  /** @returns null where the tenant has no such intent */
+  async find(tenant: string, id: string): Promise<IntentRecord | null> {
+    const [row] = await this.options.writer.log.readStreams([id]);
+    return row === undefined || row.tenant !== tenant || startOf(row) === null ? null : recordOf(row);
+  }
+
+  private async take(submission: Submission): Promise<Submitted> {
+    const { principal, idempotencyKey } = submission;
+    if (idempotencyKey !== undefined && !IDEMPOTENCY_KEY.test(idempotencyKey)) throw this.refused(principal, { code: 'INVALID_FIELD', detail: '`Idempotency-Key` is 1 to 255 printable ASCII characters' });
+    const parsed = parseStrictJson(submission.raw);
+    if (!parsed.ok) throw this.refused(principal, parsed.problem);
+    const { capabilities, identity } = this.options;
+    const admission = admitIntent(parsed.value, {
+      capabilities: name => capabilities.find(name),
+      connections: name => identity.connections.find(principal.tenant, name)?.data,
+    });
+    if (!admission.ok) throw this.refused(principal, ...admission.problems);
+    if (admission.tenant !== null && admission.tenant !== principal.tenant) throw refuseField('/tenant', 'the credential decides the tenant', 'TENANT_MISMATCH');
+    if (idempotencyKey === undefined) return this.store(submission, admission.intent, admission.plan);
+    return this.storeOnce(`${principal.tenant}/${principal.id}/${idempotencyKey}`, submission, admission.intent, admission.plan);
+  }
+
+  /** A repeat waits for the first: then it is known, or it was refused and this one is the first. */
+  private async storeOnce(key: string, submission: Submission, intent: Intent, plan: readonly PlannedStep[]): Promise<Submitted> {
+    for (let first = this.inFlight.get(key); first !== undefined; first = this.inFlight.get(key)) await first.catch(() => {});
+    const known = this.remembered.get(key);
+    if (known !== undefined) return this.repeated(known, submission.principal, intent);
+    const storing = this.store(submission, intent, plan, key);
+    this.inFlight.set(key, storing);
+    try {
+      return await storing;
+    } catch (error) {
+      if (!(error instanceof VersionConflict)) throw error;
+      const [row] = await this.options.writer.log.readKeys([key]);
+      if (row === undefined) throw error;
+      return await this.repeated(recordOf(row), submission.principal, intent);
+    } finally {
+      this.inFlight.delete(key);
+    }
+  }
+
+  private async repeated(known: Known, { tenant }: PrincipalRef, intent: Intent): Promise<Submitted> {
+    if (await this.digestLike(known, tenant, intent) === known.digest) return { intentId: known.id, workflowId: known.workflow, replayed: true };
+    throw refuse('IDEMPOTENCY_CONFLICT', 'another intent was sent with this `Idempotency-Key` before', { intentId: known.id, workflowId: known.workflow });
+  }
+
+  /** The digest of an intent, made as the known one's was: keyed if that one held sensitive values. */
+  private async digestLike({ digest, workflow }: Known, tenant: string, intent: Intent): Promise<string | null> {
+    if (digest.startsWith('sha256:')) return canonicalDigest(intent);
+    // Why: once the key is erased nothing can be told from the digest any more, so no repeat can be known for one.
+    return this.options.vault.keyedDigest({ tenant, workflow }, intent as unknown as Json).catch((error: { code?: string }) => {
+      if (error.code === 'ERASED') return null;
+      throw error;
+    });
+  }
+
+  private async store({ principal, traceparent }: Submission, intent: Intent, plan: readonly PlannedStep[], key?: string): Promise<Submitted> {
+    const { ids, clock, vault, writer, onAccepted } = this.options;
+    const [id, workflow] = [ids.uuid(), ids.uuid()];
+    const { tenant } = principal;
+    const { steps, isSealed } = await this.seal(tenant, workflow, plan);
+    const digest = isSealed ? await vault.keyedDigest({ tenant, workflow }, intent as unknown as Json) : canonicalDigest(intent);
+    const start: StartWorkflow = {
+      workflow, intent: id, agent: principal, goal: intent.goal, mode: intent.mode, onFailure: intent.onFailure, deadlineMs: intent.deadlineMs,
+      labels: intent.labels, digest, steps,
+    };
+    const at = new Date(clock.now()).toISOString();
+    const state: IntentState = { subjects: intent.subjects, dependsOn: intent.steps.map(step => step.dependsOn) };
+    const row = await writer.append(this.appendOf(id, start, state, at, traceparent, key));
+    if (key !== undefined) this.remembered.set(key, { id, workflow, digest });
+    onAccepted({ start, tenant, at, position: row.position });
+    return { intentId: id, workflowId: workflow, replayed: false };
+  }
+
+  private appendOf(id: string, start: StartWorkflow, state: IntentState, time: string, traceparent: string, key: string | undefined): Append {
+    const { ids } = this.options;
+    const { tenant } = start.agent;
+    const fact = ids.uuid();
+    return {
+      tenant, stream: id, version: 1, ...(key === undefined ? {} : { key }), state: state as unknown as JsonObject,
+      messages: [
+        { topic: TOPICS.intentEvents, key: start.agent.id, id: fact, type: ACCEPTED, time, subject: id, tenant, traceparent,
+          data: { workflowId: start.workflow, intentId: id, agent: start.agent.id, digest: start.digest, steps: start.steps.length } },
+        { topic: TOPICS.workflowCommands, key: start.workflow, id: ids.uuid(), type: START_WORKFLOW, time, subject: start.workflow, tenant, causationid: fact, traceparent,
+          data: start as unknown as JsonObject },
+      ],
+    };
+  }
+
+  /** Seals what schemas mark as sensitive, and says what each step's target is called in lock names. */
+  private async seal(tenant: string, workflow: string, plan: readonly PlannedStep[]): Promise<{ steps: readonly PlannedStep[]; isSealed: boolean }> {
+    const { vault, capabilities, identity } = this.options;
+    let isSealed = false;
+    const steps: PlannedStep[] = [];
+    for (const step of plan) {
+      const capability = capabilities.find(step.capability);
+      const input = capability !== undefined && hasSensitive(capability) ? await vault.sealFields({ tenant, workflow }, capability.inputSchema, step.input) as JsonObject : step.input;
+      isSealed ||= input !== step.input;
+      const lockBase = step.connection === null ? null : identity.connections.find(tenant, step.connection)?.data.lockBase ?? null;
+      steps.push(lockBase === null && input === step.input ? step : { ...step, input, ...(lockBase === null ? {} : { lockBase }) });
+    }
+    return { steps, isSealed };
+  }
+
+  private refused({ tenant, id }: PrincipalRef, ...problems: readonly [Problem, ...Problem[]]): Refusal {
+    const [{ code, pointer, detail }] = problems;
+    this.options.identity.refusals.record({ kind: 'intent', tenant, source: id, code, detail: pointer === undefined ? detail : `${pointer}: ${detail}` });
+    return new Refusal(problems);
+  }
+}
+
+/** The intent that a row of the gateway's log holds. */
+export function recordOf(row: StoredRow): IntentRecord {
+  const { start, at } = startOf(row)!;
+  const { subjects, dependsOn } = row.state as unknown as IntentState;
+  const { goal, mode, onFailure, deadlineMs, labels } = start;
+  return {
+    id: row.stream, workflow: start.workflow, digest: start.digest, tenant: row.tenant, agent: start.agent.id, createdAt: at,
+    intent: {
+      goal, mode, onFailure, deadlineMs, labels, subjects,
+      steps: start.steps.map(({ id, capability, input, timeoutMs, attemptsMax }, index) => ({ id, capability, input, dependsOn: dependsOn[index]!, timeoutMs, retry: { attemptsMax } })),
+    },
+  };
+}
+
+/** What starts the workflow of an intent's row, or null where the row is of something else. */
+export function startOf(row: StoredRow): AcceptedIntent | null {
+  const command = row.messages.find(({ event }) => event.type === START_WORKFLOW);
+  return command === undefined ? null : { start: command.event.data as unknown as StartWorkflow, tenant: row.tenant, at: command.event.time, position: row.position };
+}
+
+const sensitive = new WeakMap<CapabilityDescriptor, boolean>();
+function hasSensitive(capability: CapabilityDescriptor): boolean {
+  let found = sensitive.get(capability);
+  if (found === undefined) { found = JSON.stringify(capability.inputSchema).includes('"x-sensitive"'); sensitive.set(capability, found); }
+  return found;
+}

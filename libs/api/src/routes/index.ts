@@ -1,0 +1,22 @@
+import { AgentsController } from './agents.controller';
+import { AuditController } from './audit.controller';
+import { CapabilitiesController } from './capabilities.controller';
+import { ConnectionsController } from './connections.controller';
+import { IntentsController } from './intents.controller';
+import { KillSwitchesController } from './kill-switches.controller';
+import { LaterController } from './later.controller';
+import { OperationsController } from './operations.controller';
+import { PoliciesController } from './policies.controller';
+import { RolesController } from './roles.controller';
+import { SystemController } from './system.controller';
+import { TenantsController } from './tenants.controller';
+import { WorkflowsController } from './workflows.controller';
+import { routesOf } from '../http/route';
+
+export const CONTROLLERS = [
+  IntentsController, WorkflowsController, CapabilitiesController, AgentsController, TenantsController, ConnectionsController, RolesController, PoliciesController,
+  KillSwitchesController, AuditController, OperationsController, SystemController, LaterController,
+];
+
+/** Everything that is served, what is not there yet included. */
+export const ROUTES = routesOf(CONTROLLERS);

@@ -1,0 +1,151 @@
+import { Controller } from '@nestjs/common';
+import { WORKFLOW_STATUSES, type WorkflowOrder, type WorkflowStatus, type WorkflowView } from '@aifirst/contracts';
+import { isObject, isUuid, type Json } from '@aifirst/kernel';
+import { component, oneOf, open, listOf, orNull, pageOfA, shape, text, any } from '../documents/schemas';
+import { PAGE_QUERY, cursorOf, cut, limitOf, placeOf, timeOf } from '../http/page';
+import { notFound, notImplemented, refuse, refuseParameter } from '../http/problem';
+import { Route, STREAMED, accepted, ok, valuesOf, type Call, type Reply, type RouteDefinition } from '../http/route';
+import { Identity } from '@aifirst/identity';
+import { WorkflowProjection } from '../views/workflow-projection';
+import type { ViewPlace } from '../views/workflow-views';
+import { EventStreams, shownEvent } from './event-streams';
+import { Unsealing } from './unsealing';
+
+/** How long an answer waits for the view to have caught up with what the orchestrator has already stored. */
+const CATCH_UP_MS = 5_000;
+
+const ORDER: Pick<RouteDefinition, 'tag' | 'access' | 'method'> = { tag: 'Workflows', access: 'principal', method: 'POST' };
+const ORDERED = { 202: { description: 'ordered: the workflow', schema: component('Workflow'), headers: { Location: 'the workflow' } } };
+const ORDER_REFUSALS = ['NOT_FOUND', 'WRONG_STATE', 'UNKNOWN_FIELD', 'INVALID_FIELD', 'MALFORMED_JSON'];
+const REASON = shape({ reason: text('why, for the record', { maxLength: 1_000 }) }, ['reason']);
+/** Options of roll-back that ask for what happens without them. */
+const AS_IT_IS: Readonly<Record<string, Json>> = { cascade: false, preview: false, onConflict: 'block' };
+
+@Controller()
+export class WorkflowsController {
+  constructor(private readonly projection: WorkflowProjection, private readonly identity: Identity, private readonly unsealing: Unsealing, private readonly streams: EventStreams) {}
+
+  @Route({
+    method: 'GET', path: '/v1/workflows', id: 'listWorkflows', tag: 'Workflows', access: 'principal', summary: 'Workflows, newest first. An agent sees its own.',
+    query: {
+      ...PAGE_QUERY, status: { description: 'with this status', schema: oneOf(...WORKFLOW_STATUSES) }, agent: { description: 'of this agent', schema: text() },
+      label: { description: '`name=value`; more than one: all of them', schema: text(), repeats: true },
+      createdFrom: { description: 'created at or after', schema: text() }, createdTo: { description: 'created before', schema: text() },
+    },
+    answers: { 200: { description: 'a page', schema: pageOfA('Workflow') } }, refusals: ['INVALID_FIELD', 'UNKNOWN_FIELD'],
+  })
+  async list(call: Call): Promise<Reply> {
+    const { caller, tenant, query } = call;
+    const limit = limitOf(query);
+    const status = query['status'];
+    if (status !== undefined && !(WORKFLOW_STATUSES as readonly string[]).includes(status)) throw refuseParameter('status', `is one of ${WORKFLOW_STATUSES.join(', ')}`);
+    const own = caller.agent === null ? query['agent'] : caller.principal.id;
+    if (caller.agent !== null && query['agent'] !== undefined && query['agent'] !== own) return ok({ items: [], next: null });
+    const after = placeOf(query, isPlace);
+    const [createdFrom, createdTo] = [timeOf(query, 'createdFrom'), timeOf(query, 'createdTo')];
+    const labels = Object.fromEntries(valuesOf(call, 'label').map(labelOf));
+    const found = await this.projection.list({
+      tenant, limit: limit + 1, ...(own === undefined ? {} : { agent: own }), ...(status === undefined ? {} : { status: status as WorkflowStatus }),
+      ...(Object.keys(labels).length === 0 ? {} : { labels }), ...(createdFrom === undefined ? {} : { createdFrom }), ...(createdTo === undefined ? {} : { createdTo }), ...(after === undefined ? {} : { after }),
+    });
+    const page = cut(found, limit, ({ createdAt, id }) => ({ createdAt, id }));
+    return ok({ items: await Promise.all(page.items.map(view => this.unsealing.view(view))), next: page.next });
+  }
+
+  @Route({
+    method: 'GET', path: '/v1/workflows/:id', id: 'getWorkflow', tag: 'Workflows', access: 'principal', summary: 'A workflow with its steps.',
+    answers: { 200: { description: 'the workflow', schema: component('Workflow') } }, refusals: ['NOT_FOUND'],
+  })
+  async get(call: Call): Promise<Reply> { return ok(await this.unsealing.view(await this.visible(call))); }
+
+  @Route({
+    method: 'GET', path: '/v1/workflows/:id/events', id: 'listWorkflowEvents', tag: 'Workflows', access: 'principal',
+    summary: 'The facts of a workflow in order; with `Accept: text/event-stream` live until it ends.',
+    query: PAGE_QUERY,
+    headers: { 'Last-Event-ID': 'live: only what came after this `id`' },
+    answers: {
+      200: { description: 'a page of CloudEvents; or live `id` the sequence, `event` the type, `data` the CloudEvent', schema: open({ items: listOf(component('CloudEvent')), next: orNull(text()) }) },
+      204: { description: 'live: it has ended and there is nothing after `Last-Event-ID`' },
+    },
+    refusals: ['NOT_FOUND', 'INVALID_FIELD'],
+  })
+  async events(call: Call): Promise<Reply | typeof STREAMED> {
+    const view = await this.visible(call);
+    if (call.headers['accept']?.includes('text/event-stream') === true) return this.streams.serve(call, view);
+    const limit = limitOf(call.query);
+    const after = placeOf(call.query, isSequence) ?? 0;
+    const { items } = await this.identity.neighbours.ask('orchestrator', 'facts', { tenant: call.tenant, workflow: view.id, after, limit });
+    return ok({ items: items.map(shownEvent), next: items.length < limit ? null : cursorOf(items[items.length - 1]!.sequence) });
+  }
+
+  @Route({
+    ...ORDER, path: '/v1/workflows/:id/rollback', id: 'rollbackWorkflow', summary: 'Takes everything back, running or long finished. On `rollbackBlocked` it tries again what is left.',
+    body: { schema: REASON, optional: true, later: withoutLaterOptions }, answers: ORDERED, refusals: [...ORDER_REFUSALS, 'FORBIDDEN', 'NOT_IMPLEMENTED'],
+  })
+  rollback(call: Call<{ reason?: string }>): Promise<Reply> { return this.order(call, { order: 'rollback', reason: call.body.reason ?? 'requested' }); }
+
+  @Route({
+    ...ORDER, path: '/v1/workflows/:id/cancel', id: 'cancelWorkflow', summary: 'Before any effect ends it `cancelled`; later it acts as `onFailure` says.',
+    body: { schema: REASON, optional: true }, answers: ORDERED, refusals: ORDER_REFUSALS,
+  })
+  cancel(call: Call<{ reason?: string }>): Promise<Reply> { return this.order(call, { order: 'cancel', ...call.body }); }
+
+  @Route({
+    ...ORDER, path: '/v1/workflows/:id/pause', id: 'pauseWorkflow', summary: 'Starts no further step; what runs, ends.',
+    body: { schema: REASON, optional: true }, answers: ORDERED, refusals: ORDER_REFUSALS,
+  })
+  pause(call: Call<{ reason?: string }>): Promise<Reply> { return this.order(call, { order: 'pause', ...call.body }); }
+
+  @Route({
+    ...ORDER, path: '/v1/workflows/:id/resume', id: 'resumeWorkflow', summary: 'Goes on; `failedStep` says what becomes of a step that failed.',
+    body: { schema: shape({ failedStep: oneOf('retry', 'skip') }, ['failedStep']), optional: true }, answers: ORDERED, refusals: ORDER_REFUSALS,
+  })
+  resume(call: Call<{ failedStep?: 'retry' | 'skip' }>): Promise<Reply> { return this.order(call, { order: 'resume', ...call.body }); }
+
+  @Route({
+    ...ORDER, access: 'admin', path: '/v1/workflows/:id/steps/:step/resolve', id: 'resolveStep', summary: 'Settles an outcome that nobody but a person can tell.',
+    body: { schema: shape({ outcome: oneOf('succeeded', 'didNotHappen'), output: any, reason: text('how you know', { minLength: 1, maxLength: 1_000 }) }, ['output']) }, answers: ORDERED, refusals: [...ORDER_REFUSALS, 'UNKNOWN_STEP'],
+  })
+  async resolve(call: Call<{ outcome: 'succeeded' | 'didNotHappen'; output?: Json; reason: string }>): Promise<Reply> {
+    const view = await this.visible(call);
+    const step = call.params['step']!;
+    if (!view.steps.some(({ id }) => id === step)) throw notFound(`step \`${step}\` in this workflow`);
+    return this.order(call, { order: 'resolve', step, ...call.body });
+  }
+
+  private async order(call: Call<unknown>, order: WorkflowOrder): Promise<Reply> {
+    const { id } = await this.visible(call);
+    const { tenant, caller } = call;
+    const { sequence } = await this.identity.neighbours.ask('orchestrator', 'order', { tenant, workflow: id, by: caller.principal, order });
+    const view = await this.projection.waitFor(tenant, id, (_view, seen) => seen >= sequence, CATCH_UP_MS);
+    if (view === null) throw notFound(`workflow \`${id}\``);
+    return accepted(`/v1/workflows/${id}`, await this.unsealing.view(view));
+  }
+
+  /** Others' workflows do not exist for an agent. */
+  private async visible({ caller, tenant, params }: Pick<Call, 'caller' | 'tenant' | 'params'>): Promise<WorkflowView> {
+    const id = params['id']!.toLowerCase();
+    const view = isUuid(id) ? await this.projection.find(tenant, id) : null;
+    if (view === null || (caller.agent !== null && view.agent !== caller.principal.id)) throw notFound(`workflow \`${params['id']!}\``);
+    return view;
+  }
+}
+
+const isPlace = (value: unknown): value is ViewPlace => isObject(value) && typeof value['createdAt'] === 'string' && !Number.isNaN(Date.parse(value['createdAt'])) && typeof value['id'] === 'string' && isUuid(value['id']);
+const isSequence = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+function labelOf(label: string): [string, string] {
+  const cut = label.search(/[=:]/);
+  if (cut < 1) throw refuseParameter('label', 'is `name=value`');
+  return [label.slice(0, cut), label.slice(cut + 1)];
+}
+
+function withoutLaterOptions(body: Json): Json {
+  if (!isObject(body)) throw refuse('INVALID_FIELD', 'a body is an object');
+  const kept: Record<string, Json> = {};
+  for (const [key, value] of Object.entries(body)) {
+    if (!Object.hasOwn(AS_IT_IS, key)) kept[key] = value!;
+    else if (value !== AS_IT_IS[key]) throw notImplemented(`\`${key}\` is not there yet: leave it out; a conflict blocks only the steps it concerns and names what stands in the way`, `/${key}`);
+  }
+  return kept;
+}

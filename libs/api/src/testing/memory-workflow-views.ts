@@ -1,0 +1,45 @@
+import type { Positions } from '@aifirst/store';
+import type { WorkflowView } from '@aifirst/contracts';
+import type { ViewFilter, ViewRow, WorkflowViews } from '../views/workflow-views';
+
+/** Views that live as long as the test. `saves` counts what PostgreSQL would have had to write. */
+export class MemoryWorkflowViews implements WorkflowViews {
+  private readonly rows = new Map<string, ViewRow>();
+  private known: Positions = {};
+  readonly saves = { calls: 0, rows: 0 };
+  /** The next calls of `save` fail with this. */
+  failure: Error | null = null;
+
+  async positions(): Promise<Positions> { return this.known; }
+
+  async save(rows: readonly ViewRow[], positions: Positions): Promise<void> {
+    await Promise.resolve();
+    if (this.failure !== null) throw this.failure;
+    this.saves.calls++;
+    this.saves.rows += rows.length;
+    for (const row of rows) if ((this.rows.get(row.view.id)?.sequence ?? -1) <= row.sequence) this.rows.set(row.view.id, structuredClone(row));
+    this.known = { ...this.known, ...positions };
+  }
+
+  async read(ids: readonly string[]): Promise<readonly ViewRow[]> { return ids.flatMap(id => this.rows.get(id) ?? []); }
+
+  async find(tenant: string, id: string): Promise<WorkflowView | null> {
+    const view = this.rows.get(id)?.view;
+    return view?.tenant === tenant ? view : null;
+  }
+
+  async list({ tenant, agent, status, labels, createdFrom, createdTo, after, limit }: ViewFilter): Promise<readonly WorkflowView[]> {
+    const keep = (view: WorkflowView): boolean =>
+      view.tenant === tenant && (agent === undefined || view.agent === agent) && (status === undefined || view.status === status)
+      && Object.entries(labels ?? {}).every(([name, value]) => view.labels[name] === value)
+      && (createdFrom === undefined || view.createdAt >= createdFrom) && (createdTo === undefined || view.createdAt < createdTo)
+      && (after === undefined || placeOrder(view, after) > 0);
+    return [...this.rows.values()].map(row => row.view).filter(keep).sort(placeOrder).slice(0, limit);
+  }
+
+  async close(): Promise<void> {}
+}
+
+interface Place { readonly createdAt: string; readonly id: string }
+const placeOrder = (a: Place, b: Place): number =>
+  a.createdAt !== b.createdAt ? (a.createdAt < b.createdAt ? 1 : -1) : a.id === b.id ? 0 : a.id < b.id ? 1 : -1;

@@ -1,0 +1,18 @@
+import { ENDED, PARKED, eventType, type WorkflowFact, type WorkflowStatus } from '@aifirst/contracts';
+
+/** Every fact of a workflow; the compiler keeps it whole. */
+const NAMES: Readonly<Record<WorkflowFact['name'], true>> = {
+  IntentSubmitted: true, PolicyAsked: true, PolicyDecided: true, LocksTaken: true, LocksLost: true, WorkflowRestarted: true, StepStarted: true, StepHeld: true,
+  StepSucceeded: true, StepFailed: true, StepUnknown: true, StepDidNotHappen: true, StepSkipped: true, RollbackStarted: true, StepUndoStarted: true,
+  StepUndoUnknown: true, StepUndone: true, StepUndoBlocked: true, WorkflowPaused: true, WorkflowResumed: true, RollbackParked: true, WorkflowCommitting: true,
+  WorkflowEnded: true,
+};
+export const WORKFLOW_FACT_NAMES = Object.keys(NAMES) as WorkflowFact['name'][];
+export const WORKFLOW_FACT_OF_TYPE: Readonly<Record<string, WorkflowFact['name']>> =
+  Object.fromEntries(WORKFLOW_FACT_NAMES.map(name => [eventType('workflow', name), name]));
+
+export const WORKFLOW_ENDED = eventType('workflow', 'WorkflowEnded');
+export { ENDED };
+
+/** Nothing moves until a person, or time, acts: a waiting caller is answered. */
+export const isAtRest = (status: WorkflowStatus): boolean => ENDED.includes(status) || PARKED.includes(status);

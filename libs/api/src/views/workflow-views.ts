@@ -1,0 +1,41 @@
+import type { Positions } from '@aifirst/store';
+import type { WorkflowStatus, WorkflowView } from '@aifirst/contracts';
+
+/** A view and the `sequence` of the last fact that is folded into it; 0: none yet. */
+export interface ViewRow { readonly view: WorkflowView; readonly sequence: number }
+
+export interface ViewFilter {
+  readonly tenant: string;
+  readonly agent?: string;
+  readonly status?: WorkflowStatus;
+  /** All of them must be there with these values. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** RFC 3339; from inclusive, to exclusive. */
+  readonly createdFrom?: string;
+  readonly createdTo?: string;
+  /** Only what is older than this place. */
+  readonly after?: ViewPlace;
+  readonly limit: number;
+}
+export interface ViewPlace { readonly createdAt: string; readonly id: string }
+
+/**
+ * Where the views of workflows are kept between starts. They can be made anew from the facts; so what is asked of the
+ * store is that views and positions are stored together.
+ */
+export interface WorkflowViews {
+  /** How far the stored views have come in each source; empty at first. */
+  positions(): Promise<Positions>;
+  /**
+   * Stores views and positions, all or nothing. Idempotent: a row whose sequence is below the stored one's changes nothing.
+   * Only one call at a time.
+   */
+  save(rows: readonly ViewRow[], positions: Positions): Promise<void>;
+  /** Those of these workflows that are stored, of all tenants, in no order. */
+  read(ids: readonly string[]): Promise<readonly ViewRow[]>;
+  /** One of a tenant's. */
+  find(tenant: string, id: string): Promise<WorkflowView | null>;
+  /** Newest first: by `createdAt`, then `id`, descending. */
+  list(filter: ViewFilter): Promise<readonly WorkflowView[]>;
+  close(): Promise<void>;
+}
