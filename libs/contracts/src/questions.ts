@@ -2,7 +2,7 @@ import type { JsonObject } from '@aifirst/kernel';
 import type { CapabilityDescriptor, Connection } from './capability';
 import type { CloudEvent } from './envelope';
 import type { PrincipalRef } from './intent';
-import type { ControlState } from './policy';
+import type { ControlState, StepDecision } from './policy';
 import type { WorkflowOrder } from './workflow';
 
 /**
@@ -78,6 +78,8 @@ export interface PolicyQuestions {
   deleteKillSwitch: [NameOnly & { by: PrincipalRef; expectedRevision?: number }, { deleted: boolean }];
   /** Tells policy of a principal; in force when answered, and the control epoch has moved if it was suspended or lost a role. Idempotent by revision. */
   applyPrincipal: [PolicyPrincipal, { controlEpoch: number }];
+  /** Asked before an agent's order to roll back is taken; recorded as a decision of action `rollback`. */
+  decideRollback: [{ tenant: string; workflow: string; by: PrincipalRef }, StepDecision];
   /** Of all tenants (null) or one. `at`: the owner's clock, ms. */
   controlState: [{ tenant: string | null }, { at: number; tenants: ControlState[] }];
 }

@@ -3,4 +3,4 @@ export { LEASE_MS } from './domain/decide-plan';
 export { projectInput, Unprojectable } from './domain/projection';
 export { PolicyService, type PolicyServiceOptions } from './application/policy-service';
 export { CEDAR_V8_FLAG, WasmCedarEngine } from './infrastructure/wasm-cedar-engine';
-export { answerQuestions, answersOf, POLICY_GROUP, PolicyModule, subscriptionOf, type RollbackQuestions } from './infrastructure/policy-module';
+export { answerQuestions, answersOf, POLICY_GROUP, PolicyModule, subscriptionOf } from './infrastructure/policy-module';

@@ -1,5 +1,5 @@
 import type { Consumer, MessageBus, Subscription } from '@aifirst/bus';
-import type { PolicyQuestions, PrincipalRef, ServiceQuery, StepDecision } from '@aifirst/contracts';
+import type { PolicyQuestions, ServiceQuery } from '@aifirst/contracts';
 import { TOPICS } from '@aifirst/contracts';
 import type { Log } from '@aifirst/store';
 import type { PolicyService } from '../application/policy-service';
@@ -30,9 +30,7 @@ export const subscriptionOf = (service: PolicyService, log: Log): Subscription =
   group: POLICY_GROUP, topics: [TOPICS.decisionCommands], from: () => log.positions(), handle: batch => service.handle(batch),
 });
 
-/** What the orchestrator asks before it takes an agent's order to roll back; recorded as a decision of action `rollback`. */
-export interface RollbackQuestions { decideRollback: [{ tenant: string; workflow: string; by: PrincipalRef }, StepDecision] }
-type Questions = PolicyQuestions & RollbackQuestions;
+type Questions = PolicyQuestions;
 type Answers = { readonly [Q in keyof Questions]: (asked: Questions[Q][0]) => Promise<Questions[Q][1]> };
 
 /** Every question of `PolicyQuestions`, so that one that is forgotten does not compile. */
