@@ -95,10 +95,12 @@ export function begin(aside: Aside, step: StepFolder): StepFolder {
 }
 
 /** The folder goes in one rename, so that no half of it is ever taken for the state of a step; then its content goes. */
-export async function discard(aside: Aside, step: StepFolder): Promise<void> {
+export async function discard(aside: Aside, step: StepFolder, boundary: (name: string) => void = () => undefined): Promise<void> {
   const parent = step.begun ? aside.steps : aside.prepared;
   const gone = `gone-${step.name}-${step.folder.stat().ino}`;
+  boundary('discard.before');
   parent.renameTo(step.name, aside.prepared, gone);
+  boundary('discard.after');
   await removeTree(aside.prepared, gone);
 }
 

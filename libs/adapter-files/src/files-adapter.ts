@@ -91,7 +91,7 @@ export class FilesAdapter implements ExecutionAdapter {
       if (!isExpected(error)) throw error;
       const { code, message } = cannotDo(error);
       if (act.begun || code === 'STEP_LOCKED') return { outcome: 'unknown', error: { code: 'OUTCOME_UNKNOWN', detail: message, clean: false } };
-      if (session?.step != null) await discard(session.aside!, session.step);
+      if (session?.step != null) await discard(session.aside!, session.step, this.boundary);
       return { outcome: 'failed', error: { code, detail: message, clean: true } };
     } finally { held.close(); }
   }
@@ -134,7 +134,7 @@ export class FilesAdapter implements ExecutionAdapter {
       if (session.aside === null) return;
       for (const { ino } of (after as Partial<PlaceAfter> | null)?.made ?? []) forgetKept(session, ino);
       const step = await findStep(session, before as unknown as ActImage);
-      if (step !== null) await discard(session.aside, step);
+      if (step !== null) await discard(session.aside, step, this.boundary);
     } catch (error) {
       // Why: a root that is gone took what was set aside with it.
       if (!(error instanceof CannotDo && error.code === 'CONNECTION_UNUSABLE')) throw error;

@@ -18,7 +18,7 @@ export async function takeFoldersAway(session: Session, step: StepFolder, made: 
   let timesPutBack = true;
   for (const one of [...made].reverse()) {
     const result = await takeAway(session, step, one);
-    if (result === 'kept') { kept.push(one.path); await remember(session, step, one); }
+    if (result === 'kept') { kept.push(one.path); await remember(session, step, one); session.boundary('undo.folder.kept'); }
     if (result === 'timeNotPutBack') timesPutBack = false;
   }
   return { kept, timesPutBack };
@@ -37,6 +37,7 @@ export async function takeKeptAway(session: Session, step: StepFolder, path: str
     await writeNote(step, `way-${names.length}`, { ino: one.ino });
     const result = await takeAway(session, step, one);
     if (result === 'kept') return;
+    session.boundary('undo.folder.freed');
     forgetKept(session, one.ino);
   }
 }

@@ -62,6 +62,7 @@ const fenced = (): CannotDo =>
 export async function prepare(session: Session): Promise<{ readonly step: StepFolder; readonly seen: AsideSeen }> {
   const step = await prepareStep(session.held, session.aside!, session.call.key, session.patience);
   session.step = step;
+  session.boundary('prepare.folder');
   return { step, seen: step.seen };
 }
 /** The step's folder, locked, marked as begun. @throws CannotDo `FENCED`, `TIMEOUT`, `STEP_LOCKED` */

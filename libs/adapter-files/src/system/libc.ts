@@ -11,7 +11,8 @@ export class SystemError extends Error {
     this.code = code;
   }
 }
-const NAMES = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]));
+// Why reversed: EWOULDBLOCK is EAGAIN's number too, and the first name of a number counts.
+const NAMES = new Map(Object.entries(constants.errno).reverse().map(([name, value]) => [value, name]));
 
 /** The errno's name of a failed system call, ours or Node's; undefined for every other error. */
 export function errnoOf(error: unknown): string | undefined {
@@ -86,7 +87,7 @@ const LOCK_EX = 2, LOCK_NB = 4;
 export function tryLock(fd: number): boolean {
   if (libc().flock(fd, LOCK_EX | LOCK_NB) === 0) return true;
   const errno = koffi.errno();
-  if (NAMES.get(errno) === 'EAGAIN' || NAMES.get(errno) === 'EWOULDBLOCK' || NAMES.get(errno) === 'EINTR') return false;
+  if (NAMES.get(errno) === 'EAGAIN' || NAMES.get(errno) === 'EINTR') return false;
   throw new SystemError(errno, 'flock');
 }
 

@@ -160,8 +160,7 @@ async function probe(session: Session, before: AppendBefore): Promise<ProbeResul
   const state = await look(session, before, contentOf(session.call.input));
   if (state.outcome === 'cannotTell') return state;
   if (state.outcome === 'done') { begin(session.aside!, step); return succeeded(before, state.after); }
-  session.boundary('probe.discard');
-  await discard(session.aside!, step);
+  await discard(session.aside!, step, session.boundary);
   return { outcome: 'didNotHappen' };
 }
 

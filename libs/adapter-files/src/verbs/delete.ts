@@ -99,8 +99,7 @@ async function probe(session: Session, before: DeleteBefore): Promise<ProbeResul
     giveBack(step, folder, name, readNote<string>(step.folder, FOLDER_NOTE) ?? before.folder.mtimeNs, timeOfMove(folder, step.folder.lstat(GONE)?.ctimeNs));
     await folder.sync();
   }
-  session.boundary('probe.discard');
-  await discard(session.aside!, step);
+  await discard(session.aside!, step, session.boundary);
   return { outcome: 'didNotHappen' };
 }
 

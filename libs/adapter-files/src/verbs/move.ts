@@ -205,8 +205,7 @@ async function probe(session: Session, before: MoveBefore): Promise<ProbeResult>
   }
   await ends.from.folder.sync();
   await ends.to.folder.sync();
-  session.boundary('probe.discard');
-  await discard(session.aside!, step);
+  await discard(session.aside!, step, session.boundary);
   return { outcome: 'didNotHappen' };
 }
 

@@ -176,8 +176,7 @@ async function probe(session: Session, before: PlaceBefore): Promise<ProbeResult
 }
 
 async function notHappened(session: Session, step: StepFolder): Promise<ProbeResult> {
-  session.boundary('probe.discard');
-  await discard(session.aside!, step);
+  await discard(session.aside!, step, session.boundary);
   return { outcome: 'didNotHappen' };
 }
 
@@ -222,6 +221,7 @@ async function takeAway(session: Session, step: StepFolder, before: PlaceBefore,
         return conflict(BEING_CHANGED, await see(folder, name));
       }
       if (after.folder !== null && String(folder.stat().mtimeNs) === afterNs) timesPutBack = putTimeBack(step, folder, after.folder, 'now');
+      session.boundary('undo.timed');
       await writeNote(step, CHECKED, true);
     }
   } else {
@@ -294,6 +294,7 @@ async function exchangeBack(session: Session, step: StepFolder, before: PlaceBef
       return conflict(BEING_CHANGED, await see(folder, name));
     }
     if (String(folder.stat().mtimeNs) === afterNs) timesPutBack = putTimeBack(step, folder, after.folder!, 'now');
+    session.boundary('undo.timed');
     await writeNote(step, CHECKED, true);
   }
   session.boundary('undo.after');

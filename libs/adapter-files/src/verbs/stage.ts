@@ -68,7 +68,6 @@ export function mustBeWritable(folder: Folder, name: string): void {
 async function staged(session: Session, path: string, place: Place, target: Seen | null, digest: string | null, make: (folder: Folder, name: string) => Promise<void>): Promise<PlaceBefore> {
   const folderSeen = seeFolderItself(place.folder);
   const { step, seen: aside } = await prepare(session);
-  session.boundary('prepare.folder');
   const stagedFolders: { dev: string; ino: string; birthNs: string }[] = [];
   let folder: Folder = step.folder;
   let name = STAGED;

@@ -1,0 +1,182 @@
+import * as fs from 'node:fs';
+import type { ActResult, StepCall } from '@aifirst/execution';
+import type { JsonObject } from '@aifirst/kernel';
+import { FilesAdapter } from './files-adapter';
+import { aFileCall, aFolder, carryOut, snapshot } from './testing';
+
+let root: string;
+function aTree(): void {
+  root = aFolder();
+  fs.mkdirSync(`${root}/a/b`, { recursive: true });
+  fs.mkdirSync(`${root}/empty`);
+  fs.writeFileSync(`${root}/a/one`, 'one'); fs.writeFileSync(`${root}/a/b/two`, 'two'); fs.writeFileSync(`${root}/log`, 'line 1\n');
+}
+beforeEach(aTree);
+afterEach(() => fs.rmSync(root, { recursive: true, force: true }));
+
+const FOREIGN = 'somebody else\'s';
+/** Everything that stands in a file that people can see. */
+function visible(): string {
+  return fs.readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile() && !entry.parentPath.includes('.aifirst')).map(entry => fs.readFileSync(`${entry.parentPath}/${entry.name}`, 'utf8')).join('|');
+}
+
+const isFolder = (path: string): boolean => fs.lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+/** How others change what is at a path, whatever it is; returns whether they could. */
+const CHANGES: Readonly<Record<string, (path: string) => boolean>> = {
+  'writes over it': path => { if (!fs.existsSync(path) || isFolder(path)) return false; fs.writeFileSync(path, FOREIGN); return true; },
+  'adds to it': path => { if (!fs.existsSync(path) || isFolder(path)) return false; fs.appendFileSync(path, FOREIGN); return true; },
+  'puts another in its place': path => {
+    if (isFolder(path)) return false;
+    if (!isFolder(path.replace(/\/[^/]*$/, ''))) return false;
+    fs.writeFileSync(`${root}/other`, FOREIGN); fs.renameSync(`${root}/other`, path); return true;
+  },
+  'puts something into it': path => { if (!isFolder(path)) return false; fs.writeFileSync(`${path}/foreign`, FOREIGN); return true; },
+};
+
+const cases: readonly (readonly [title: string, capability: string, input: JsonObject])[] = [
+  ['a file is written', 'fs.write', { path: 'new', content: 'x' }],
+  ['a file is written with parents', 'fs.write', { path: 'p/q/new', content: 'x' }],
+  ['a file is replaced', 'fs.write', { path: 'a/one', content: 'x' }],
+  ['a file is appended to', 'fs.append', { path: 'log', content: 'line 2\n' }],
+  ['folders are made', 'fs.mkdir', { path: 'p/q', parents: true }],
+  ['a file is moved', 'fs.move', { path: 'a/one', to: 'a/b/one' }],
+  ['a folder is moved', 'fs.move', { path: 'a/b', to: 'c' }],
+  ['a file is moved over another', 'fs.move', { path: 'a/one', to: 'a/b/two', ifExists: 'replace' }],
+  ['a folder is moved over another', 'fs.move', { path: 'a/b', to: 'empty', ifExists: 'replace' }],
+  ['a file is deleted', 'fs.delete', { path: 'a/one' }],
+  ['a folder is deleted', 'fs.delete', { path: 'a', recursive: true }],
+];
+const placesOf = ({ path, to }: JsonObject): string[] => [path, to, path === 'a' ? 'a/one' : path === 'a/b' ? 'a/b/two' : path === 'p/q/new' ? 'p' : undefined].filter(one => typeof one === 'string');
+
+describe.each(cases)('while %s', (_title, capability, input) => {
+  it('somebody else\'s change is never overwritten nor hidden, wherever it comes', async () => {
+    let injected = 0;
+    for (const [, change] of Object.entries(CHANGES)) {
+      for (const place of placesOf(input)) {
+        for (let nth = 1, last = false; !last; nth++) {
+          fs.rmSync(root, { recursive: true, force: true });
+          aTree();
+          let passed = 0;
+          let changed = false;
+          const inject = () => { changed = change(`${root}/${place}`); };
+          const adapter = new FilesAdapter({ boundary: () => { if (++passed === nth) inject(); } });
+          const call = aFileCall(root, capability, input);
+          const { result, done } = await carryOut(adapter, call);
+          const undone = done === null ? null : await new FilesAdapter({ boundary: () => { if (++passed === nth) inject(); } }).undo(done.call, done.before, done.after);
+          last = passed < nth;
+          if (!changed) continue;
+          injected++;
+          const at = `${capability} ${JSON.stringify(input)} boundary ${nth} at ${place}: ${change} ${JSON.stringify(result)} ${JSON.stringify(undone)}`;
+          if (!visible().includes(FOREIGN)) throw new Error(`hidden: ${at}`);
+          if (result.outcome === 'failed' && !['TARGET_CHANGED', 'NOT_A_DIRECTORY'].includes(result.error.code)) throw new Error(`failed otherwise: ${at}`);
+        }
+      }
+    }
+    expect(injected).toBeGreaterThan(2);
+  });
+
+  it('a change between act and undo blocks the undo, which touches nothing', async () => {
+    for (const [title, change] of Object.entries(CHANGES)) {
+      for (const place of placesOf(input).reverse()) {
+        fs.rmSync(root, { recursive: true, force: true });
+        aTree();
+        const adapter = new FilesAdapter();
+        const { done } = await carryOut(adapter, aFileCall(root, capability, input));
+        if (done === null || !change(`${root}/${place}`)) continue;
+        const tree = snapshot(root);
+        const result = await adapter.undo(done.call, done.before, done.after);
+        if (result.outcome === 'undone') {
+          // What came to lie in a folder made on the way stays, and the folder with it; a file of another name hinders nothing.
+          expect(place === 'p' || (capability === 'fs.delete' && place === 'a/one')).toBe(true);
+          expect(visible()).toContain(FOREIGN);
+          continue;
+        }
+        expect([title, result]).toMatchObject([title, { outcome: 'blocked', conflict: { resource: expect.stringMatching(/^file:\/\/docs\//) } }]);
+        expect(snapshot(root)).toEqual(tree);
+      }
+    }
+  });
+});
+
+describe('a process that holds a file open', () => {
+  it('writes into what was set aside, which undo brings back and says so', async () => {
+    const fd = fs.openSync(`${root}/a/one`, 'r+');
+    try {
+      const adapter = new FilesAdapter();
+      const { done } = await carryOut(adapter, aFileCall(root, 'fs.write', { path: 'a/one', content: 'x' }));
+      fs.writeSync(fd, FOREIGN);
+      const result = await adapter.undo(done!.call, done!.before, done!.after);
+      expect(result).toMatchObject({ outcome: 'undone', verified: false, reason: expect.stringContaining('content') });
+      expect(visible()).toContain(FOREIGN);
+    } finally { fs.closeSync(fd); }
+  });
+
+  it('keeps an appended file from being cut off beneath it', async () => {
+    const adapter = new FilesAdapter();
+    const { done } = await carryOut(adapter, aFileCall(root, 'fs.append', { path: 'log', content: 'line 2\n' }));
+    const fd = fs.openSync(`${root}/log`, 'a');
+    try {
+      expect(await adapter.undo(done!.call, done!.before, done!.after)).toMatchObject({ outcome: 'blocked' });
+      expect(fs.readFileSync(`${root}/log`, 'utf8')).toBe('line 1\nline 2\n');
+    } finally { fs.closeSync(fd); }
+    expect(await adapter.undo(done!.call, done!.before, done!.after)).toEqual({ outcome: 'undone', verified: true, reason: null });
+  });
+});
+
+describe('an append that was cut off in the middle', () => {
+  class Crash extends Error {}
+  async function cutOffBefore(call: StepCall) {
+    const image = await new FilesAdapter().prepare(call);
+    const adapter = new FilesAdapter({ boundary: name => { if (name === 'append.before') throw new Crash(); } });
+    await expect(adapter.execute(call, image)).rejects.toThrow(Crash);
+    return image;
+  }
+
+  it('is taken back by the probe', async () => {
+    const tree = snapshot(root);
+    const call = aFileCall(root, 'fs.append', { path: 'log', content: 'line 2\n' });
+    const image = await cutOffBefore(call);
+    fs.appendFileSync(`${root}/log`, 'lin');
+    expect(await new FilesAdapter().probe(call, image)).toEqual({ outcome: 'didNotHappen' });
+    expect(snapshot(root)).toEqual(tree);
+  });
+
+  it('is left to a person where somebody else wrote after it', async () => {
+    const call = aFileCall(root, 'fs.append', { path: 'log', content: 'line 2\n' });
+    const image = await cutOffBefore(call);
+    fs.appendFileSync(`${root}/log`, `lin${'x'.repeat(10)}`);
+    // Why not a part: a cut-off write ends at a page of the file, and this one would not.
+    expect(await new FilesAdapter().probe(call, image)).toEqual({ outcome: 'didNotHappen' });
+    const long = aFileCall(root, 'fs.append', { path: 'log', content: 'y'.repeat(10_000) });
+    const before = await cutOffBefore(long);
+    const size = fs.statSync(`${root}/log`).size;
+    fs.appendFileSync(`${root}/log`, `${'y'.repeat(4096 - size)}foreign`);
+    expect(await new FilesAdapter().probe(long, before)).toMatchObject({ outcome: 'cannotTell' });
+  });
+
+  it('is told from lines that others added meanwhile', async () => {
+    const call = aFileCall(root, 'fs.append', { path: 'log', content: 'line 2\n' });
+    const image = await cutOffBefore(call);
+    fs.appendFileSync(`${root}/log`, 'foreign\n');
+    expect(await new FilesAdapter().probe(call, image)).toEqual({ outcome: 'didNotHappen' });
+    expect(fs.readFileSync(`${root}/log`, 'utf8')).toBe('line 1\nforeign\n');
+  });
+});
+
+describe('somebody else between preparing and acting', () => {
+  it.each(cases)('is found when %s', async (_title, capability, input) => {
+    for (const change of Object.values(CHANGES)) {
+      fs.rmSync(root, { recursive: true, force: true });
+      aTree();
+      const adapter = new FilesAdapter();
+      const call = aFileCall(root, capability, input);
+      const image = await adapter.prepare(call);
+      if (!change(`${root}/${String(input['path'])}`)) continue;
+      const tree = snapshot(root);
+      const result: ActResult = await adapter.execute(call, image);
+      expect(result).toMatchObject({ outcome: 'failed', error: { code: 'TARGET_CHANGED', clean: true } });
+      expect(snapshot(root)).toEqual(tree);
+    }
+  });
+});
