@@ -71,12 +71,13 @@ export const READ = named('read', `SELECT ${ROW} FROM log WHERE writer = $1 AND 
 /** Where the start of the log has been removed. */
 export const FIRST_AFTER = named('first_after', `SELECT min(position) FROM log WHERE writer = $1 AND position > $2 AND position <= $3`);
 export const READ_STREAMS = named('read_streams', `SELECT ${ROW} FROM log WHERE writer = $1 AND stream = ANY ($2::uuid[]) ORDER BY stream, version`);
-export const READ_VERSIONS = named('read_versions', `SELECT ${ROW} FROM unnest($2::uuid[], $3::int8[]) AS p (stream, version) JOIN log USING (stream, version) WHERE writer = $1 ORDER BY stream, version`);
+// Why LATERAL with an offset: a plan made while the log was empty would else walk the whole log and look each row up in the array.
+export const READ_VERSIONS = named('read_versions', `SELECT ${ROW.split(', ').map(column => `l.${column}`).join(', ')} FROM unnest($2::uuid[], $3::int8[]) AS p (stream, version) CROSS JOIN LATERAL (SELECT * FROM log WHERE log.stream = p.stream AND log.version = p.version AND log.writer = $1 OFFSET 0) AS l ORDER BY l.stream, l.version`);
 export const READ_KEYS = named('read_keys', `SELECT ${ROW} FROM log WHERE writer = $1 AND key = ANY ($2::text[]) ORDER BY position`);
-export const EXISTING_VERSIONS = named('existing_versions', `SELECT stream, version FROM unnest($2::uuid[], $3::int8[]) AS p (stream, version) JOIN log USING (stream, version) WHERE writer = $1 ORDER BY stream, version`);
+export const EXISTING_VERSIONS = named('existing_versions', `SELECT l.stream, l.version FROM unnest($2::uuid[], $3::int8[]) AS p (stream, version) CROSS JOIN LATERAL (SELECT * FROM log WHERE log.stream = p.stream AND log.version = p.version AND log.writer = $1 OFFSET 0) AS l ORDER BY l.stream, l.version`);
 export const EXISTING_KEYS = named('existing_keys', `SELECT key FROM log WHERE writer = $1 AND key = ANY ($2::text[]) ORDER BY key`);
 
 export const GET_DOCUMENT = named('get_document', `SELECT kind, tenant, id, revision, data FROM document WHERE kind = $1 AND tenant = $2 AND id = $3`);
-export const REVISIONS = named('revisions', `SELECT kind, tenant, id, revision FROM document JOIN unnest($1::text[], $2::text[], $3::text[]) AS d (kind, tenant, id) USING (kind, tenant, id)`);
+export const REVISIONS = named('revisions', `SELECT l.kind, l.tenant, l.id, l.revision FROM unnest($1::text[], $2::text[], $3::text[]) AS d (kind, tenant, id) CROSS JOIN LATERAL (SELECT * FROM document WHERE document.kind = d.kind AND document.tenant = d.tenant AND document.id = d.id OFFSET 0) AS l`);
 export const LIST_OF_TENANT = named('list_of_tenant', `SELECT kind, tenant, id, revision, data FROM document WHERE kind = $1 AND tenant = $2 AND id > $3 ORDER BY id LIMIT $4`);
 export const LIST_OF_ALL = named('list_of_all', `SELECT kind, tenant, id, revision, data FROM document WHERE kind = $1 AND (tenant, id) > ($2, $3) ORDER BY tenant, id LIMIT $4`);
