@@ -41,6 +41,8 @@ export interface GatewayDeps {
   readonly logger: GatewayLogger;
   /** Of the product, for the documents. */
   readonly version: string;
+  /** How long views of ended workflows are kept. Default 90. */
+  readonly historyDays?: number;
 }
 
 export interface Gateway {
@@ -58,6 +60,10 @@ export interface Gateway {
 
 /** How often policy is told again of principals that it could not be told of. */
 const APPLY_RETRY_MS = 500;
+
+const HISTORY_DAYS = 90;
+const FORGET_MS = 3_600_000;
+const DAY_MS = 86_400_000;
 
 @Module({})
 class GatewayModule {}
@@ -113,6 +119,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   await projection.start();
   await capabilities.start();
   const stopApplying = await keepApplying(deps, identity);
+  const stopForgetting = keepForgetting(deps);
   const edge = new Edge({ identity, clock: deps.clock, ids: deps.ids, logger: deps.logger });
   const app = await NestFactory.create<NestFastifyApplication>(gatewayModule(deps, parts), new GatewayHttpAdapter(edge, ROUTES), { logger: false, bodyParser: false, abortOnError: false });
   await app.init();
@@ -127,6 +134,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
     },
     async close() {
       stopApplying();
+      stopForgetting();
       capabilities.stop();
       streams.endAll();
       projection.release();
@@ -150,6 +158,24 @@ async function keepApplying({ clock, logger }: GatewayDeps, identity: Identity):
     if (!stopped) cancel = clock.after(APPLY_RETRY_MS, () => { void apply(); });
   };
   await apply();
+  return () => { stopped = true; cancel(); };
+}
+
+/** Nothing grows for ever. */
+function keepForgetting({ views, clock, logger, historyDays = HISTORY_DAYS }: GatewayDeps): () => void {
+  let stopped = false;
+  let cancel: () => void = () => {};
+  const forget = async (): Promise<void> => {
+    try {
+      const before = new Date(clock.now() - historyDays * DAY_MS).toISOString();
+      while (!stopped && await views.forget(before) > 0);
+    } catch (error) {
+      logger.warn('old views could not be removed', { error: messageOf(error) });
+    }
+    wait();
+  };
+  const wait = (): void => { if (!stopped) cancel = clock.after(FORGET_MS, () => { void forget(); }); };
+  wait();
   return () => { stopped = true; cancel(); };
 }
 

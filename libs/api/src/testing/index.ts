@@ -2,3 +2,4 @@ export * from './memory-workflow-views';
 export * from './fake-services';
 export * from './a-gateway';
 export * from './system-clock';
+export * from './a-view';

@@ -37,6 +37,12 @@ export class MemoryWorkflowViews implements WorkflowViews {
     return [...this.rows.values()].map(row => row.view).filter(keep).sort(placeOrder).slice(0, limit);
   }
 
+  async forget(endedBefore: string): Promise<number> {
+    const old = [...this.rows.values()].filter(({ view }) => view.endedAt !== null && view.endedAt < endedBefore);
+    for (const { view } of old) this.rows.delete(view.id);
+    return old.length;
+  }
+
   async close(): Promise<void> {}
 }
 

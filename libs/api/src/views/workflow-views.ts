@@ -27,8 +27,8 @@ export interface WorkflowViews {
   /** How far the stored views have come in each source; empty at first. */
   positions(): Promise<Positions>;
   /**
-   * Stores views and positions, all or nothing. Idempotent: a row whose sequence is below the stored one's changes nothing.
-   * Only one call at a time.
+   * Stores views, and positions with the last of them, never before. Idempotent: a row whose sequence is below the stored
+   * one's changes nothing. Only one call at a time.
    */
   save(rows: readonly ViewRow[], positions: Positions): Promise<void>;
   /** Those of these workflows that are stored, of all tenants, in no order. */
@@ -37,5 +37,7 @@ export interface WorkflowViews {
   find(tenant: string, id: string): Promise<WorkflowView | null>;
   /** Newest first: by `createdAt`, then `id`, descending. */
   list(filter: ViewFilter): Promise<readonly WorkflowView[]>;
+  /** Removes some of those that ended before the given time (RFC 3339) and says how many; 0: there is none left. */
+  forget(endedBefore: string): Promise<number>;
   close(): Promise<void>;
 }

@@ -1,0 +1,80 @@
+import type { WorkflowView } from '@aifirst/contracts';
+import { aView } from '../testing/a-view';
+import type { WorkflowViews } from './workflow-views';
+
+/** What every store of views does. Each test has a tenant of its own. */
+export function workflowViewsContract(views: () => WorkflowViews): void {
+  let tenants = 0;
+  let tenant: string;
+  beforeEach(() => { tenant = `tenant-${++tenants}`; });
+  const view = (over: Partial<WorkflowView> = {}) => aView({ tenant, ...over });
+  const save = (list: readonly WorkflowView[], sequence = 1) => views().save(list.map(one => ({ view: one, sequence })), {});
+  const ids = async (filter: Partial<Parameters<WorkflowViews['list']>[0]> = {}) => (await views().list({ tenant, limit: 50, ...filter })).map(({ id }) => id);
+
+  it('gives back what was stored, to its tenant alone', async () => {
+    const one = view({ goal: 'ümläut "quoted" \\ {}', labels: { team: 'credit' } });
+    await save([one]);
+    expect(await views().find(tenant, one.id)).toEqual(one);
+    expect(await views().find('another', one.id)).toBeNull();
+    expect(await views().read([one.id, aView().id])).toEqual([{ view: one, sequence: 1 }]);
+    expect(await views().list({ tenant: 'another', limit: 50 })).toEqual([]);
+  });
+
+  it('keeps positions with the views, each source for itself', async () => {
+    await views().save([{ view: view(), sequence: 1 }], { 'orchestrator/0': 7, 'gateway/0': 3 });
+    await views().save([], { 'orchestrator/0': 9 });
+    expect(await views().positions()).toMatchObject({ 'orchestrator/0': 9, 'gateway/0': 3 });
+  });
+
+  it('does not let an older view overwrite a newer one', async () => {
+    const one = view();
+    await save([{ ...one, status: 'completed' }], 5);
+    await save([{ ...one, status: 'running' }], 4);
+    expect(await views().read([one.id])).toMatchObject([{ view: { status: 'completed' }, sequence: 5 }]);
+    await save([{ ...one, status: 'rollingBack' }], 5);
+    expect(await views().find(tenant, one.id)).toMatchObject({ status: 'rollingBack' });
+  });
+
+  it('lists newest first, page by page, those of one millisecond by id', async () => {
+    const made = [1, 2, 2, 2, 3].map((second, at) => view({ id: `019c0000-0000-7000-8000-${tenants.toString().padStart(6, '0')}${at.toString().padStart(6, '0')}`, createdAt: `2026-01-01T00:00:0${second}.000Z` }));
+    await save(made);
+    const expected = [...made].reverse().map(({ id }) => id);
+    expect(await ids()).toEqual(expected);
+    const seen: string[] = [];
+    for (let after: { createdAt: string; id: string } | undefined; ;) {
+      const page = await views().list({ tenant, limit: 2, ...(after === undefined ? {} : { after }) });
+      seen.push(...page.map(({ id }) => id));
+      if (page.length < 2) break;
+      after = page[1]!;
+    }
+    expect(seen).toEqual(expected);
+  });
+
+  it('filters by status, agent, labels and time', async () => {
+    const [open, done] = [view({ status: 'running', agent: 'ana', labels: { team: 'credit', env: 'test' }, createdAt: '2026-01-01T00:00:00.000Z' }), view({ status: 'completed', agent: 'bob', labels: { team: 'credit' }, createdAt: '2026-01-02T00:00:00.000Z', endedAt: '2026-01-02T00:00:01.000Z' })];
+    await save([open, done]);
+    expect(await ids({ status: 'running' })).toEqual([open.id]);
+    expect(await ids({ status: 'completed' })).toEqual([done.id]);
+    expect(await ids({ agent: 'bob' })).toEqual([done.id]);
+    expect(await ids({ labels: { team: 'credit' } })).toEqual([done.id, open.id]);
+    expect(await ids({ labels: { team: 'credit', env: 'test' } })).toEqual([open.id]);
+    expect(await ids({ labels: { team: 'other' } })).toEqual([]);
+    expect(await ids({ createdFrom: '2026-01-02T00:00:00.000Z' })).toEqual([done.id]);
+    expect(await ids({ createdTo: '2026-01-02T00:00:00.000Z' })).toEqual([open.id]);
+    expect(await ids({ status: 'running', agent: 'bob' })).toEqual([]);
+  });
+
+  it('forgets what ended long ago and nothing else', async () => {
+    const [old, young, open] = [view({ endedAt: '2020-01-01T00:00:00.000Z', status: 'completed' }), view({ endedAt: '2026-01-01T00:00:00.000Z', status: 'completed' }), view()];
+    await save([old, young, open]);
+    expect(await views().forget('2021-01-01T00:00:00.000Z')).toBe(1);
+    expect(await views().forget('2021-01-01T00:00:00.000Z')).toBe(0);
+    expect((await ids()).sort()).toEqual([young.id, open.id].sort());
+  });
+
+  it('stores thousands at once', async () => {
+    const many = Array.from({ length: 2_500 }, () => view());
+    await save(many);
+    expect(await views().read(many.map(({ id }) => id))).toHaveLength(2_500);
+  });
+}
