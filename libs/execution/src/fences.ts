@@ -1,18 +1,19 @@
 import type { Log, DocumentPut, StoredRow } from '@aifirst/store';
 import { stateOf } from './journal-rows';
+import { RecentMap } from './recent-map';
 import type { ReceivedCommand } from './step-commands';
 
 const DOCUMENT = 'execution.fence';
 const TENANT = 'system';
 /** Workflows whose highest epoch is kept in memory; the journal knows the others'. */
-const WORKFLOWS_MAX = 10_000;
+const WORKFLOWS_MIN = 10_000;
 
 /**
  * The highest epoch seen per workflow. A sender's epoch only rises when its writer is replaced, so a command with the
  * sender's highest epoch needs no look at the journal: only an older one does.
  */
 export class Fences {
-  private readonly ofWorkflow = new Map<string, number>();
+  private readonly ofWorkflow = new RecentMap<number>(WORKFLOWS_MIN);
   private readonly ofProducer = new Map<string, number>();
 
   constructor(private readonly log: Log) {}
@@ -45,10 +46,7 @@ export class Fences {
 
   /** @returns what must be stored with the command because its sender's epoch has risen */
   passed({ producer, command }: ReceivedCommand): DocumentPut | null {
-    // Why: deleted first, so that the map's order is that of use and the oldest goes.
-    this.ofWorkflow.delete(command.workflow);
     this.ofWorkflow.set(command.workflow, command.epoch);
-    if (this.ofWorkflow.size > WORKFLOWS_MAX) this.ofWorkflow.delete(this.ofWorkflow.keys().next().value!);
     if (command.epoch <= (this.ofProducer.get(producer) ?? 0)) return null;
     this.ofProducer.set(producer, command.epoch);
     return { kind: DOCUMENT, tenant: TENANT, id: producer, data: { epoch: command.epoch } };

@@ -95,7 +95,7 @@ export class ForwardWay {
   /** A definite result that comes too late is what the next probe answers with. */
   private async keepLate(task: Task, settled: Promise<Ended<ActResult>>): Promise<void> {
     const ended = await settled;
-    if (ended.end === 'returned' && ended.value.outcome !== 'unknown') this.lateResults.keep(this.bench.slotOf(task), ended.value);
+    if (ended.end === 'returned' && ended.value.outcome !== 'unknown') this.lateResults.set(this.bench.slotOf(task), ended.value);
   }
 
   private async sealed(seal: () => Promise<Json>): Promise<{ readonly value: Json } | { readonly error: ReturnType<typeof clean> }> {

@@ -1,5 +1,6 @@
 export * from './execution-adapter';
 export * from './step-journal';
+export type { StepJournalOptions } from './step-journal-options';
 export type { JournalHooks } from './journal-hooks';
 export type { Job } from './step-commands';
 export type { Swept } from './retention';

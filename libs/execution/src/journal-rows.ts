@@ -34,7 +34,7 @@ export const stateOf = (row: StoredRow): RowState => {
 
 /** What the journal holds of one call. */
 export interface Journaled {
-  readonly claim: { readonly position: number; readonly state: PreparedState } | null;
+  readonly claim: { readonly position: number; readonly atMs: number; readonly state: PreparedState } | null;
   readonly outcome: { readonly report: StepReported; readonly after: Json } | null;
   readonly step: string;
 }
@@ -50,7 +50,7 @@ export function journaledOf(rows: readonly StoredRow[], call: CallId): Journaled
     if (found.index !== call.index || found.generation !== call.generation || found.direction !== call.direction) continue;
     if (call.direction === 'undo' && found.attempt !== call.attempt) continue;
     const state = stateOf(row);
-    if (state.kind === 'prepared') { claim = { position: row.position, state }; step = state.command.step; }
+    if (state.kind === 'prepared') { claim = { position: row.position, atMs: Date.parse(row.messages[0]?.event.time ?? ''), state }; step = state.command.step; }
     else if (state.kind !== 'note') {
       const report = row.messages.find(message => message.event.type === STEP_REPORTED)?.event.data as unknown as StepReported | undefined;
       invariant(report !== undefined, `row ${row.position} ends a call without a report`);

@@ -1,3 +1,4 @@
+import type { Lease } from '@aifirst/contracts';
 import { digestOf, leaseIsSealed } from '@aifirst/vault';
 import type { Job, ReceivedCommand } from './step-commands';
 
@@ -29,8 +30,7 @@ export function sealHolds(serviceKey: Buffer, received: ReceivedCommand): boolea
  * May it begin now? A forward lease ends with its time and with its control epoch; so does an undo lease that has an
  * expiry (a requested rollback). One without (recorded with the forward decision) holds always: undo is not to be stopped.
  */
-export function leaveOf(received: Pick<ReceivedCommand, 'lease' | 'direction' | keyof Job>, control: ControlView, nowMs: number): Leave {
-  const { lease, direction, tenant } = received;
+export function leaveOf({ tenant, direction }: Job, lease: Lease, control: ControlView, nowMs: number): Leave {
   if (direction === 'undo' && lease.expiresAt === 0) return 'granted';
   if (lease.expiresAt <= nowMs) return { refused: 'the lease is over' };
   const known = control.epochOf(tenant);

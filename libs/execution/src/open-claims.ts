@@ -27,10 +27,12 @@ export class OpenClaims {
    */
   async probe(task: Task, { claim }: Journaled, tell: boolean): Promise<Settled | null> {
     const { bench } = this;
-    const { state, position } = claim!;
+    const { state, position, atMs } = claim!;
     // Why: the call is the one that was claimed; the answer goes to whoever asks now.
     const job: Job = { ...jobOf(task.tenant, state), command: { ...state.command, cause: task.command.cause } };
-    const result = await this.find(task, job, state);
+    // Why: what the adapter kept to tell by may be gone, see retention.
+    const isForgotten = bench.clock.now() > atMs + bench.undoWindowMs;
+    const result = isForgotten ? { why: 'its images are kept no longer' } : await this.find(task, job, state);
     if (result === 'stopped') return null;
     if ('why' in result) { if (tell) await this.tellUnknown(task, job, position, result.why); return null; }
     const { found, made } = result;

@@ -1,49 +1,23 @@
-import { invariant, messageOf, OperationalError, type Clock, type Ids } from '@aifirst/kernel';
+import { invariant, messageOf, OperationalError } from '@aifirst/kernel';
 import type { Batch } from '@aifirst/bus';
-import { Fenced, type Log } from '@aifirst/store';
-import type { Vault } from '@aifirst/vault';
+import { Fenced } from '@aifirst/store';
 import { CallMaker, unclear } from './call-maker';
-import type { ConnectionResolver, ExecutionAdapter } from './execution-adapter';
 import { Fences } from './fences';
 import { ForwardWay } from './forward-way';
-import type { JournalHooks } from './journal-hooks';
 import { JournalWriter } from './journal-writer';
-import { LateResults } from './late-results';
-import { sealHolds, type ControlView } from './leave';
+import { lateResults } from './late-results';
+import { sealHolds } from './leave';
 import { Lookups } from './lookups';
 import { OpenClaims } from './open-claims';
 import type { TrackedBatch } from './position-keeper';
+import { RecentMap } from './recent-map';
 import { openClaimsFrom } from './recovery';
 import { Retention, type Swept } from './retention';
 import { readCommand, type ReceivedCommand } from './step-commands';
+import type { StepJournalOptions } from './step-journal-options';
 import { UndoWay } from './undo-way';
 import { WaitingRoom } from './waiting-room';
 import { Workbench, type Task } from './workbench';
-
-export interface StepJournalOptions {
-  readonly log: Log;
-  readonly adapters: readonly ExecutionAdapter[];
-  /** Seals leases; shared with policy. */
-  readonly serviceKey: Buffer;
-  readonly vault: Vault;
-  readonly connections: ConnectionResolver;
-  readonly control: ControlView;
-  readonly clock: Clock;
-  readonly ids: Pick<Ids, 'uuid'>;
-  /** How long images are kept for undo, counted from the outcome. */
-  readonly undoWindowMs: number;
-  /** Prepares, probes and undos at once. Default 64: a batch's worth of file descriptors, not of a target's patience. */
-  readonly concurrency?: number;
-  /** Acts at once, default 10,000: slow ones cost memory only, and must not hold up the others. */
-  readonly actsMax?: number;
-  /** Commands not taken over yet beyond which `handle` lets the bus wait. Default 2,000: four batches. */
-  readonly queueMax?: number;
-  /** The other services' schemas lie in other database clusters (or the bus is Kafka): every commit waits for the disk. Default false. */
-  readonly separateClusters?: boolean;
-  /** How long after its time-out an adapter may take to stop by itself. Default 1,000 ms. */
-  readonly graceMs?: number;
-  readonly hooks?: JournalHooks;
-}
 
 const CONCURRENCY = 64;
 const ACTS_MAX = 10_000;
@@ -52,7 +26,7 @@ const GRACE_MS = 1_000;
 /** After a start, ours or a sender's, commands come again: they are looked up before anything is prepared for them. */
 const REPEATS_MS = 10_000;
 /** Steps that were worked on lately: a repeat of theirs is looked up first. */
-const RECENT_MAX = 10_000;
+const RECENT_MIN = 10_000;
 /** Of the 10 s that CONTRACT gives a stop. */
 const STOP_MS_MAX = 5_000;
 /** What acts that were cut off get to come back in. */
@@ -79,7 +53,7 @@ export class StepJournal {
   private readonly retention: Retention;
   /** Tasks of one step, the first at work. */
   private readonly slots = new Map<string, Task[]>();
-  private readonly recent = new Set<string>();
+  private readonly recent = new RecentMap<true>(RECENT_MIN);
   private repeatsUntil = 0;
   private state: 'open' | 'stopping' | 'dead' = 'open';
   private death: unknown;
@@ -97,9 +71,9 @@ export class StepJournal {
       writer: this.writer, lookups: this.lookups, maker: new CallMaker(options.adapters, options.vault, options.connections), room: this.room, control, clock, hooks,
       graceMs: options.graceMs ?? GRACE_MS, undoWindowMs: options.undoWindowMs, concurrency: options.concurrency ?? CONCURRENCY, actsMax: options.actsMax ?? ACTS_MAX,
     });
-    const lateResults = new LateResults();
-    this.openClaims = new OpenClaims(this.bench, lateResults);
-    this.forward = new ForwardWay(this.bench, this.openClaims, lateResults);
+    const late = lateResults();
+    this.openClaims = new OpenClaims(this.bench, late);
+    this.forward = new ForwardWay(this.bench, this.openClaims, late);
     this.backward = new UndoWay(this.bench, this.openClaims);
     this.retention = new Retention({ log, bench: this.bench, connections: options.connections, undoWindowMs: options.undoWindowMs, isBusy: slot => this.slots.has(slot) });
     this.forgetControl = control.onRefreshed?.(() => this.room.recheck());
@@ -207,7 +181,7 @@ export class StepJournal {
   }
 
   private work(slot: string, task: Task): void {
-    const mayBeRepeat = this.recent.has(slot) || this.options.clock.now() < this.repeatsUntil;
+    const mayBeRepeat = this.recent.get(slot) === true || this.options.clock.now() < this.repeatsUntil;
     this.run(this.way(task, mayBeRepeat).then(() => this.ended(slot, task)));
   }
 
@@ -224,9 +198,7 @@ export class StepJournal {
   }
 
   private ended(slot: string, task: Task): void {
-    this.recent.delete(slot);
-    this.recent.add(slot);
-    if (this.recent.size > RECENT_MAX) this.recent.delete(this.recent.values().next().value!);
+    this.recent.set(slot, true);
     if (task.cancelled && this.state === 'open') this.drop(task);
     const queue = this.slots.get(slot)!;
     queue.shift();

@@ -38,6 +38,7 @@ export class UndoWay {
     if (task.onConflict === 'force') return this.block(task, own, 'NOT_IMPLEMENTED', 'an undo over the changes of others is not implemented');
     if (forward === null) return this.closeForward(task);
     const done = forward.outcome ?? await this.openClaims.probe({ ...task, kind: 'recover', probe: 0, ticket: undefined, lease: null }, forward, false);
+    if (done === null && bench.isStopping()) return;
     if (done === null) return this.block(task, own, 'OUTCOME_UNKNOWN', 'nobody can tell whether the step was done');
     if (done.report.outcome !== 'succeeded') return this.end(task, own, NOTHING_TO_UNDO);
     if (done.report.undoableUntil !== undefined && bench.clock.now() > done.report.undoableUntil) return this.block(task, own, 'UNDO_WINDOW_OVER', 'the images are kept no longer');

@@ -76,7 +76,7 @@ export class Workbench {
     const { lease } = task;
     if (lease === null || task.kind === 'probe') return 'granted';
     return this.wait<'granted' | Stopped>(task, () => {
-      const leave = leaveOf({ ...task, lease }, this.parts.control, this.clock.now());
+      const leave = leaveOf(task, lease, this.parts.control, this.clock.now());
       return leave === 'hold' ? undefined : leave;
     });
   }
@@ -141,6 +141,8 @@ export class Workbench {
   wasDrained(abort: AbortController): boolean {
     return abort.signal.aborted && (abort.signal.reason as OperationalError | undefined)?.code === 'DRAINING';
   }
+
+  isStopping(): boolean { return this.isDraining; }
 
   drain(): void {
     this.isDraining = true;
@@ -215,7 +217,7 @@ export class Workbench {
 
   private overOf(task: Task): Stopped | undefined {
     if (task.lease === null || task.kind === 'probe') return undefined;
-    const leave = leaveOf({ ...task, lease: task.lease }, this.parts.control, this.clock.now());
+    const leave = leaveOf(task, task.lease, this.parts.control, this.clock.now());
     return typeof leave === 'object' ? leave : undefined;
   }
 

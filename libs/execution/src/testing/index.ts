@@ -6,5 +6,4 @@ export * from './manual-clock';
 export type { AdapterCase, AdapterHarness } from '../execution-adapter.contract';
 
 /** The contract suite of adapters. Loaded when called: it belongs to tests and is not built. */
-// eslint-disable-next-line @typescript-eslint/no-require-imports
 export const describeAdapter: typeof contract.describeAdapter = (...given) => (require('../execution-adapter.contract') as typeof contract).describeAdapter(...given);

@@ -7,7 +7,8 @@ import { digestOf, sealLease, type Vault } from '@aifirst/vault';
 import { MemoryVault } from '@aifirst/vault/testing';
 import type { ExecutionAdapter } from '../execution-adapter';
 import { COMMAND_REFUSED, STEP_REPORTED } from '../journal-rows';
-import { StepJournal, type StepJournalOptions } from '../step-journal';
+import { StepJournal } from '../step-journal';
+import type { StepJournalOptions } from '../step-journal-options';
 import { aConnection, FakeAdapter } from './fake-adapter';
 import { ManualClock, settled } from './manual-clock';
 
