@@ -11,7 +11,7 @@ import { probeFileRoot } from './probe-connection';
 import { cannotDo } from './problems';
 import { openRoot, reopenRoot, rootPathOf } from './root';
 import { findStep, type Act, type ActImage, type Session, type Verb } from './session';
-import { errnoOf } from './system/libc';
+import { errnoOf, supported } from './system/libc';
 import { Held } from './system/folder';
 import { appending, prepareAppend } from './verbs/append';
 import { deleting, prepareDelete } from './verbs/delete';
@@ -23,6 +23,8 @@ import { listFolder, readFile } from './verbs/read';
 export interface FilesAdapterOptions {
   /** Called at named points between two moves; a test throws there as a crash would stop the process. */
   readonly boundary?: (name: string) => void;
+  /** How long a call waits for another process that is at work on the same step or folder. */
+  readonly lockMsMax?: number;
 }
 
 type AnyVerb = Verb<ActImage, unknown>;
@@ -40,10 +42,12 @@ const SUCCESS: UndoResult = { outcome: 'undone', verified: true, reason: null };
 export class FilesAdapter implements ExecutionAdapter {
   readonly name = 'os';
   private readonly boundary: (name: string) => void;
+  private readonly lockMsMax: number;
   private readonly sweptAtMs = new Map<string, number>();
 
   constructor(options: FilesAdapterOptions = {}) {
     this.boundary = options.boundary ?? (() => undefined);
+    this.lockMsMax = options.lockMsMax ?? LOCK_MS_MAX;
   }
 
   capabilities(): readonly CapabilityDescriptor[] { return CAPABILITIES; }
@@ -52,8 +56,9 @@ export class FilesAdapter implements ExecutionAdapter {
 
   /** The paths and the folders they are in, whose times of change chain from act to act. An append to a file that is there leaves its folder alone. */
   serialiseOn(call: StepCall): readonly string[] {
-    if (READ_ONLY.has(call.capability)) return [];
-    const root = rootPathOf(call.connection).replace(/\/+$/, '');
+    const configured = call.connection?.config['root'];
+    if (READ_ONLY.has(call.capability) || typeof configured !== 'string') return [];
+    const root = configured.replace(/\/+$/, '');
     const keys = new Set<string>();
     for (const path of [call.input['path'], call.input['to']]) {
       if (typeof path !== 'string') continue;
@@ -142,6 +147,7 @@ export class FilesAdapter implements ExecutionAdapter {
   }
 
   private begin(held: Held, call: StepCall): Session {
+    if (!supported) throw new CannotDo('CONNECTION_UNUSABLE', 'files can be changed on Linux only');
     const { root, seen } = openRoot(held, rootPathOf(call.connection));
     return { held, root, rootSeen: seen, aside: openAside(held, root, true), ...this.rest(call) };
   }
@@ -154,7 +160,7 @@ export class FilesAdapter implements ExecutionAdapter {
   private rest(call: Pick<StepCall, 'key' | 'input' | 'connection'> & { readonly signal?: AbortSignal }) {
     return {
       call, step: null, uri: `file://${call.connection?.name ?? ''}/`, boundary: this.boundary, locked: new Set<string>(),
-      patience: { untilMs: Date.now() + LOCK_MS_MAX, ...(call.signal === undefined ? {} : { signal: call.signal }) },
+      patience: { untilMs: Date.now() + this.lockMsMax, ...(call.signal === undefined ? {} : { signal: call.signal }) },
     };
   }
 

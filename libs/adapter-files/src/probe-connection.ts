@@ -23,6 +23,7 @@ export async function probeFileRoot(connection: Connection): Promise<Probed> {
   try {
     const real = fs.realpathSync(root);
     if (real === '/') return problem('`root` may not be the root of the machine');
+    if (/^\/(proc|sys|dev)(\/(?!shm\/)|$)/.test(real)) return problem('`root` lies where the kernel shows itself, not files');
     if (!fs.statSync(real).isDirectory()) return problem('`root` is no folder');
     if (!fs.existsSync('/proc/self/fd')) return problem('/proc is not mounted: paths could not be resolved safely');
     const limitations = real === root.replace(/\/+$/, '') ? [] : [`\`root\` passes a symbolic link and stands for ${real}; a step refuses to go on where it comes to stand for another folder`];

@@ -93,7 +93,8 @@ export function mustBeFile(stats: fs.BigIntStats): void {
   if (!stats.isFile()) throw new CannotDo('UNSUPPORTED_TYPE', 'what is at that path is neither a file nor a folder');
 }
 
-export async function seeOpenFile(fd: number, alsoFeed?: Hash): Promise<Seen> {
+/** `keepHash` gets the hash of the content as it was read, to go on with. */
+export async function seeOpenFile(fd: number, keepHash?: (hash: Hash) => void): Promise<Seen> {
   for (let attempt = 1; ; attempt++) {
     const stats = fs.fstatSync(fd, { bigint: true });
     const hash = createHash('sha256');
@@ -101,7 +102,7 @@ export async function seeOpenFile(fd: number, alsoFeed?: Hash): Promise<Seen> {
     const attributes = attributesDigest(fd);
     const now = fs.fstatSync(fd, { bigint: true });
     if (now.size === stats.size && now.mtimeNs === stats.mtimeNs && now.ctimeNs === stats.ctimeNs) {
-      if (alsoFeed !== undefined) await hashFile(fd, alsoFeed);
+      keepHash?.(hash.copy());
       return { ...basics(stats), type: 'file', size: Number(stats.size), digest: digestOf(hash), attributes, stamp: '' };
     }
     if (attempt === 3) throw new CannotDo('TARGET_CHANGED', 'the file is being written to by somebody else');

@@ -69,6 +69,7 @@ export async function prepare(session: Session): Promise<{ readonly step: StepFo
 export async function beginStep(session: Session, before: ActImage): Promise<{ readonly step: StepFolder; /** An earlier attempt had begun. */ readonly resumed: boolean }> {
   const found = await findStep(session, before);
   if (found === null) throw fenced();
+  session.step = found;
   if (session.patience.signal?.aborted === true && !found.begun) throw new CannotDo('TIMEOUT', 'the time was over before the act began');
   session.step = begin(session.aside!, found);
   return { step: session.step, resumed: found.begun };

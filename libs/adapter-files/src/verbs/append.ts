@@ -45,8 +45,8 @@ async function execute(session: Session, before: AppendBefore, act: Act): Promis
   session.boundary('begun');
   const [folders, name] = placeAt(before.path);
   const fd = openFile(session.held, folderAt(session.held, session.root, folders), name, O_RDWR | O_APPEND);
-  const whole = createHash('sha256');
-  const now = await seeOpenFile(fd, whole);
+  let whole = createHash('sha256');
+  const now = await seeOpenFile(fd, hash => { whole = hash; });
   session.boundary('append.before');
   if (difference(before.target, now) !== null || String(fs.fstatSync(fd, { bigint: true }).ctimeNs) !== before.target.ctimeNs) {
     throw targetChanged('the file was changed by somebody else meanwhile');

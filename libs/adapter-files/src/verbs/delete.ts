@@ -90,7 +90,10 @@ async function probe(session: Session, before: DeleteBefore): Promise<ProbeResul
   const folder = folderAtIfAny(session.held, session.root, folders);
   if (step.folder.lstat(GONE) !== null) {
     const asItWas = await isStill(step.folder, GONE, before.target);
-    if (asItWas || folder === null || folder.lstat(name) !== null) {
+    if (!asItWas && (folder === null || folder.lstat(name) !== null)) {
+      return { outcome: 'cannotTell', detail: `somebody else changed it while it was being set aside, and its place is taken: it lies in .aifirst/steps/${step.name}` };
+    }
+    if (asItWas || folder === null) {
       await folder?.sync();
       return report(session, begin(session.aside!, step), before, null);
     }
