@@ -4,14 +4,14 @@ import type { ServiceName } from '@aifirst/contracts';
 import { lockDataDir, startEmbeddedPostgres, type EmbeddedPostgres } from '@aifirst/embedded-postgres';
 import { BASE_MIGRATIONS, migrate, type ServiceSchema } from '@aifirst/store';
 import { VAULT_MIGRATIONS, VAULT_SCHEMA } from '@aifirst/vault';
-import { VIEW_MIGRATIONS } from '@aifirst/api';
+import { GATEWAY_MIGRATIONS } from '@aifirst/api';
 import { AUDIT_MIGRATIONS } from '@aifirst/audit';
 import type { RuntimeConfig } from './config';
 
 export type Schema = 'gateway' | 'orchestrator' | 'policy' | 'audit' | 'adapter-os' | 'vault';
 
 const MIGRATIONS: Readonly<Record<Schema, ServiceSchema['migrations']>> = {
-  gateway: [...BASE_MIGRATIONS, ...DEAD_LETTER_MIGRATIONS, ...VIEW_MIGRATIONS],
+  gateway: [...BASE_MIGRATIONS, ...DEAD_LETTER_MIGRATIONS, ...GATEWAY_MIGRATIONS],
   orchestrator: [...BASE_MIGRATIONS, ...DEAD_LETTER_MIGRATIONS],
   policy: [...BASE_MIGRATIONS, ...DEAD_LETTER_MIGRATIONS],
   audit: [...BASE_MIGRATIONS, ...DEAD_LETTER_MIGRATIONS, ...AUDIT_MIGRATIONS],

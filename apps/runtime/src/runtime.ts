@@ -131,7 +131,7 @@ async function compose(config: RuntimeConfig, logger: ReturnType<typeof makeLogg
   });
   const orchestratorService = new OrchestratorService(orchestrator, orchestratorLog, bus, query);
 
-  const views = new PostgresWorkflowViews({ connection: connection('gateway'), schema: schemaName('gateway') });
+  const views = new PostgresWorkflowViews({ connection: connection('gateway'), schema: schemaName('gateway'), store: storeOf('gateway') });
   ends.push(() => views.close());
   let audit: AuditService | null = null;
   const gateway = await createGateway({

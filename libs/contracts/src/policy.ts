@@ -7,6 +7,8 @@ export type DecisionOutcome = 'allow' | 'deny' | 'modify' | 'approve' | 'defer';
 /** One step of a question. The pair (step, generation) names it in the answer. */
 export interface AskedStep {
   readonly step: string;
+  /** Place of the step in the plan, from 0. */
+  readonly index: number;
   readonly generation: number;
   readonly capability: string;
   readonly adapter: string;
@@ -49,7 +51,10 @@ export interface SealedFields {
   readonly tenant: string;
   readonly workflow: string;
   readonly step: string;
+  /** Place of the step in the plan: it is part of the journal's key. */
+  readonly index: number;
   readonly generation: number;
+  readonly agent: string;
   readonly capability: string;
   readonly connection: string | null;
   /** `sha256:<hex>` of the JCS form of the resolved input as it travels (sensitive values sealed). */

@@ -20,7 +20,7 @@ export type Leave = 'granted' | 'hold' | { readonly refused: string };
 export function sealHolds(serviceKey: Buffer, received: ReceivedCommand): boolean {
   const { tenant, direction, lease, command } = received;
   return leaseIsSealed(serviceKey, {
-    direction, tenant, workflow: command.workflow, step: command.step, generation: command.generation, capability: command.capability,
+    direction, tenant, workflow: command.workflow, step: command.step, index: command.index, generation: command.generation, agent: command.agent.id, capability: command.capability,
     connection: command.connection, inputDigest: digestOf(command.input),
     policyVersion: lease.policyVersion, controlEpoch: lease.controlEpoch, expiresAt: lease.expiresAt,
   }, lease.mac);

@@ -122,7 +122,7 @@ export class JournalStand {
     const capability = options.capability ?? 'fake.put';
     const generation = options.generation ?? 1;
     const fields = {
-      direction, tenant: TENANT, workflow, step, generation, capability, connection, inputDigest: digestOf(input), policyVersion: 'p1',
+      direction, tenant: TENANT, workflow, step, index: options.index ?? 0, generation, agent: 'a1', capability, connection, inputDigest: digestOf(input), policyVersion: 'p1',
       controlEpoch: direction === 'undo' ? 0 : options.controlEpoch ?? 1,
       expiresAt: direction === 'undo' ? 0 : this.clock.now() + (options.leaseMs ?? 60_000),
     };

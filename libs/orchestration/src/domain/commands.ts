@@ -23,7 +23,7 @@ export function askedStep(state: Workflow, index: number): AskedStep {
   const resolved = inputOf(state, index);
   const input = resolved.ok ? resolved.value : plan.input;
   return {
-    step: plan.id, generation: state.steps[index]!.generation, capability: plan.capability, adapter: plan.adapter, reversibility: plan.reversibility,
+    step: plan.id, index, generation: state.steps[index]!.generation, capability: plan.capability, adapter: plan.adapter, reversibility: plan.reversibility,
     connection: plan.connection, input, unresolved: !resolved.ok, resources: resourcesOf(state, index, input), risk: plan.risk,
   };
 }

@@ -117,13 +117,13 @@ function failingClosed(decide: () => Ruling): Ruling {
 }
 
 /** The undo lease neither ends nor moves with the epoch: what may be done may be taken back. */
-function leasesFor(step: AskedStep, policy: TenantPolicy, { workflow }: DecidePlan, means: Means): Pick<Required<StepDecision>, 'lease' | 'undoLease'> {
+function leasesFor(step: AskedStep, policy: TenantPolicy, { workflow, principal }: DecidePlan, means: Means): Pick<Required<StepDecision>, 'lease' | 'undoLease'> {
   const policyVersion = policy.active.version;
   const inputDigest = means.digest(step.input);
   const sealed = (direction: SealedFields['direction'], controlEpoch: number, expiresAt: number) => ({
     policyVersion, controlEpoch, expiresAt,
     mac: means.seal({
-      direction, tenant: policy.tenant, workflow, step: step.step, generation: step.generation, capability: step.capability, connection: step.connection,
+      direction, tenant: policy.tenant, workflow, step: step.step, index: step.index, generation: step.generation, agent: principal.id, capability: step.capability, connection: step.connection,
       inputDigest, policyVersion, controlEpoch, expiresAt,
     }),
   });

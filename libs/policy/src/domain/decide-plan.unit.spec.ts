@@ -136,13 +136,13 @@ describe('a rollback', () => {
 describe('the leases of an allow', () => {
   const step = aStep('fs.write', { step: 'letter', generation: 2, input: { b: 1, path: 'a', content: { $sealed: 'v1.a.b.c', class: 'content' } } });
   const decision = decideStep(CLERK, step);
-  const fields = { tenant: 'acme', workflow: WORKFLOW, step: 'letter', generation: 2, capability: 'fs.write', connection: 'docs', inputDigest: digestOf(step.input), policyVersion: decision.policyVersion };
+  const fields = { tenant: 'acme', workflow: WORKFLOW, step: 'letter', index: 0, generation: 2, agent: 'robo', capability: 'fs.write', connection: 'docs', inputDigest: digestOf(step.input), policyVersion: decision.policyVersion };
   it('fit the command alone, for a minute and an epoch', () => {
     const { mac, ...rest } = decision.lease!;
     expect(rest).toEqual({ policyVersion: decision.policyVersion, controlEpoch: 5, expiresAt: NOW + LEASE_MS });
     const sealed = { direction: 'forward', ...fields, controlEpoch: 5, expiresAt: NOW + 60_000 } as const;
     expect(leaseIsSealed(SERVICE_KEY, sealed, mac)).toBe(true);
-    for (const change of [{ direction: 'undo' as const }, { generation: 3 }, { inputDigest: digestOf({}) }, { expiresAt: 0 }, { controlEpoch: 6 }, { connection: null }]) expect(leaseIsSealed(SERVICE_KEY, { ...sealed, ...change }, mac)).toBe(false);
+    for (const change of [{ direction: 'undo' as const }, { generation: 3 }, { index: 1 }, { agent: 'other' }, { inputDigest: digestOf({}) }, { expiresAt: 0 }, { controlEpoch: 6 }, { connection: null }]) expect(leaseIsSealed(SERVICE_KEY, { ...sealed, ...change }, mac)).toBe(false);
   });
   it('let undo be done at any time', () => {
     const { mac, ...rest } = decision.undoLease!;

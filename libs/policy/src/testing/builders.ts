@@ -35,7 +35,7 @@ export const aRole = (capabilities: readonly string[], connections: readonly str
 
 export function aStep(capability: string, changes: Partial<AskedStep> = {}): AskedStep {
   const { adapter, reversibility } = CAPABILITIES.find(({ name }) => name === capability) ?? aCapability(capability);
-  return { step: 'a', generation: 1, capability, adapter, reversibility, connection: adapter === 'builtin' ? null : 'docs', input: {}, unresolved: false, resources: [],
+  return { step: 'a', index: 0, generation: 1, capability, adapter, reversibility, connection: adapter === 'builtin' ? null : 'docs', input: {}, unresolved: false, resources: [],
     risk: BASE_RISK[reversibility], ...changes };
 }
 
