@@ -15,6 +15,8 @@ export interface BuiltinCapability {
 /** Capabilities of the product itself, without connection: `noop` and `timer.sleep`. They keep nothing and touch nothing. */
 export class BuiltinAdapter implements ExecutionAdapter {
   readonly name = 'builtin';
+  /** What a reference carries from a file into `noop` must not come out of it clear. */
+  readonly takesSealed = true;
   private readonly offered: ReadonlyMap<string, BuiltinCapability>;
 
   constructor(clock: Pick<Clock, 'after'>) {

@@ -53,7 +53,7 @@ export class CallMaker {
 
     let input: Json;
     try {
-      input = await this.vault.unsealAll({ tenant, workflow: command.workflow }, command.input);
+      input = adapter.takesSealed === true ? command.input : await this.vault.unsealAll({ tenant, workflow: command.workflow }, command.input);
     } catch (error) {
       if (!(error instanceof OperationalError) || error.retryable) throw error;
       return { error: clean(error.code, error.message) };

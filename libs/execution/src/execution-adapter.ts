@@ -58,6 +58,8 @@ export interface ExecutionAdapter {
   readonly name: string;
   /** Images hold what an agent or the target holds, not only digests, names and numbers: the journal seals them as a whole. Default false. */
   readonly imageIsSensitive?: boolean;
+  /** Has no need to know what it is given: sensitive values in the input stay sealed, and so go on sealed into its output. Default false. */
+  readonly takesSealed?: boolean;
   capabilities(): readonly CapabilityDescriptor[];
   /** Looks at a connection when it is put: null, or what is wrong with it. */
   probeConnection(connection: Connection): Promise<{ readonly limitations: readonly string[] } | { readonly problem: string; readonly pointer: string }>;
