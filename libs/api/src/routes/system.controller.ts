@@ -1,7 +1,7 @@
 import { Controller } from '@nestjs/common';
 import { messageOf } from '@aifirst/kernel';
 import { component, open, oneOf, text } from '../documents/schemas';
-import { Route, type Answer, type Call, type Reply, type RouteDefinition } from '../http/route';
+import { Route, type Answer, type Reply, type RouteDefinition } from '../http/route';
 
 export interface ReadinessCheck { readonly name: string; /** Rejects, or resolves with a text, while it is not ready. */ check(): Promise<string | null> | string | null }
 
@@ -12,7 +12,7 @@ export class SystemPages {
 
 const PUBLIC: Pick<RouteDefinition, 'tag' | 'access' | 'method'> = { tag: 'System', access: 'public', method: 'GET' };
 const DOCUMENT: Readonly<Record<number, Answer>> = { 200: { description: 'the document', schema: { type: 'object' } } };
-const JSON_TYPE = 'application/json; charset=utf-8';
+const documentReply = (body: string): Reply => ({ status: 200, body, type: 'application/json; charset=utf-8' });
 const CHECK_MS_MAX = 2_000;
 
 @Controller()
@@ -39,16 +39,16 @@ export class SystemController {
   async metrics(): Promise<Reply> { return { status: 200, body: await this.pages.metrics(), type: 'text/plain; version=0.0.4; charset=utf-8', headers: NOT_KEPT }; }
 
   @Route({ ...PUBLIC, path: '/openapi.json', id: 'getOpenapi', summary: 'This document.', answers: DOCUMENT })
-  openapi(_call: Call): Reply { return { status: 200, body: this.pages.documents.openapi(), type: JSON_TYPE }; }
+  openapi(): Reply { return documentReply(this.pages.documents.openapi()); }
 
   @Route({ ...PUBLIC, path: '/v1/openapi.json', id: 'getOpenapiOfVersion', summary: 'This document.', answers: DOCUMENT })
-  openapiOfVersion(call: Call): Reply { return this.openapi(call); }
+  openapiOfVersion(): Reply { return documentReply(this.pages.documents.openapi()); }
 
   @Route({ ...PUBLIC, path: '/asyncapi.json', id: 'getAsyncapi', summary: 'The messages on the topics.', answers: DOCUMENT })
-  asyncapi(_call: Call): Reply { return { status: 200, body: this.pages.documents.asyncapi(), type: JSON_TYPE }; }
+  asyncapi(): Reply { return documentReply(this.pages.documents.asyncapi()); }
 
   @Route({ ...PUBLIC, path: '/v1/asyncapi.json', id: 'getAsyncapiOfVersion', summary: 'The messages on the topics.', answers: DOCUMENT })
-  asyncapiOfVersion(call: Call): Reply { return this.asyncapi(call); }
+  asyncapiOfVersion(): Reply { return documentReply(this.pages.documents.asyncapi()); }
 }
 
 const NOT_KEPT = { 'cache-control': 'no-store' };
