@@ -1,5 +1,5 @@
 import { Refusal, type JsonObject } from '@aifirst/kernel';
-import { VersionConflict, type Log, type StoredDocument } from '@aifirst/store';
+import { VersionConflict, type StoredDocument } from '@aifirst/store';
 import type { Draft, PrincipalRef } from '@aifirst/contracts';
 import { TOPICS, eventType } from '@aifirst/contracts';
 import type { Clock, Ids } from '@aifirst/kernel';
