@@ -120,3 +120,22 @@ describe.each(cases)('%s', (_title, capability, input) => {
     }
   });
 });
+
+describe('steps prepared side by side in one folder', () => {
+  it('chain its times of change, though the later one was cut off right after its act', async () => {
+    const tree = snapshot(root);
+    const adapter = new FilesAdapter();
+    for (const [capability, input] of cases.filter(([, , { path }]) => path === 'new' || path === 'log' || path === 'p/q/new').map(([, ...rest]) => rest)) {
+      const calls = [aFileCall(root, 'fs.write', { path: 'neighbour', content: 'n' }), aFileCall(root, capability, input)] as const;
+      const images = [stored(await adapter.prepare(calls[0])), stored(await adapter.prepare(calls[1]))] as const;
+      const first = await adapter.execute(calls[0], images[0]);
+      const crashing = new FilesAdapter({ boundary: name => { if (name === 'place.after' || name === 'append.written') throw new Crash(name); } });
+      expect(await orCrash(() => crashing.execute(calls[1], images[1]))).toBe('crashed');
+      const second = await adapter.probe(calls[1], images[1]);
+      if (first.outcome !== 'succeeded' || second.outcome !== 'succeeded') throw new Error(JSON.stringify([first, second]));
+      expect(await adapter.undo(calls[1], images[1], stored(second.after))).toEqual({ outcome: 'undone', verified: true, reason: null });
+      expect(await adapter.undo(calls[0], images[0], stored(first.after))).toEqual({ outcome: 'undone', verified: true, reason: null });
+      expect(snapshot(root)).toEqual(tree);
+    }
+  });
+});
