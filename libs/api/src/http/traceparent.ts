@@ -6,7 +6,6 @@ const FORM = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 export function traceparentOf(header: string | undefined, ids: Ids): string {
   if (header !== undefined && FORM.test(header)) return header;
   const trace = ids.uuid().replaceAll('-', '');
-  // Why: the end of a UUID of version 7 is random, its beginning is the time.
-  const span = ids.uuid().replaceAll('-', '').slice(16);
-  return `00-${trace}-${span}-01`;
+  // Why: the end of a UUID is its random part, and a span's id has to be unique within its trace alone.
+  return `00-${trace}-${trace.slice(16)}-01`;
 }

@@ -150,15 +150,15 @@ export class IntentIntake {
   }
 
   private appendOf(id: string, start: StartWorkflow, state: IntentState, time: string, traceparent: string, key: string | undefined): Append {
-    const { ids } = this.options;
     const { tenant } = start.agent;
-    const fact = ids.uuid();
+    // Why: both ids are new, and each message of the gateway needs one; so no others are made.
+    const [fact, command] = [id, start.workflow];
     return {
       tenant, stream: id, version: 1, ...(key === undefined ? {} : { key }), state: state as unknown as JsonObject,
       messages: [
         { topic: TOPICS.intentEvents, key: start.agent.id, id: fact, type: ACCEPTED, time, subject: id, tenant, traceparent,
           data: { workflowId: start.workflow, intentId: id, agent: start.agent.id, digest: start.digest, steps: start.steps.length } },
-        { topic: TOPICS.workflowCommands, key: start.workflow, id: ids.uuid(), type: START_WORKFLOW, time, subject: start.workflow, tenant, causationid: fact, traceparent,
+        { topic: TOPICS.workflowCommands, key: start.workflow, id: command, type: START_WORKFLOW, time, subject: start.workflow, tenant, causationid: fact, traceparent,
           data: start as unknown as JsonObject },
       ],
     };

@@ -142,6 +142,16 @@ describe('POST /v1/intents', () => {
     });
   });
 
+  it('asks to come back when more is waiting than it can take in', async () => {
+    const intake = gateway.gateway.intake as unknown as { waiting: number };
+    const before = intake.waiting;
+    intake.waiting = 5_000;
+    const answer = await post(anIntent());
+    intake.waiting = before;
+    expect(answer).toMatchObject({ status: 503, body: { code: 'OVERLOADED' } });
+    expect(answer.headers.get('retry-after')).toBe('1');
+  });
+
   it('makes every intent without a key a new one', async () => {
     const [one, other] = [await post(anIntent()), await post(anIntent())];
     expect(one.body['workflowId']).not.toBe(other.body['workflowId']);
