@@ -2,28 +2,12 @@ import { TOPICS, eventType, type WorkflowFact } from '@aifirst/contracts';
 import type { JsonObject } from '@aifirst/kernel';
 import { ACCEPTED, START_WORKFLOW } from '../intake/intent-intake';
 import { WORKFLOW_FACT_NAMES } from '../views/facts';
-import { any, flag, listOf, number, oneOf, open, orNull, text, textMap, time, uuid, whole } from './schemas';
+import type { MessageDescription } from './message-parts';
+import { conflict, decision, residue, startWorkflow, stepError as error } from './message-parts';
+import { any, flag, listOf, oneOf, open, orNull, text, textMap, time, uuid, whole } from './schemas';
+import { SERVICE_MESSAGES } from './service-messages';
 
-/** A message on a topic: its type and the JSON Schema of its `data`. */
-export interface MessageDescription { readonly topic: string; readonly type: string; readonly summary: string; readonly data: JsonObject }
-
-const principal = open({ kind: oneOf('agent', 'person', 'service'), id: text(), tenant: text() });
-const risk = open({ level: oneOf('low', 'medium', 'high', 'critical'), score: number() });
-const error = open({ code: text(), detail: text(), clean: flag });
-const lease = open({ policyVersion: text(), controlEpoch: whole(), expiresAt: whole(), mac: text() });
-const conflict = orNull(open({ resource: text(), what: text(), expected: text(), found: text() }));
-const residue = open({ step: text(), resource: text(), what: text(), why: text(), action: text() });
-const plannedStep = open({
-  id: text(), capability: text(), adapter: text(), reversibility: oneOf('readOnly', 'reversible', 'compensable', 'irreversible'), connection: orNull(text()), input: { type: 'object' },
-  after: listOf(whole()), hasReferences: flag, resources: listOf(open({ uri: text(), access: oneOf('read', 'write') })), risk, lockBase: text(), timeoutMs: whole(1), attemptsMax: whole(1),
-}, ['lockBase']);
-const startWorkflow = open({
-  workflow: uuid, intent: uuid, agent: principal, goal: text(), mode: oneOf('saga', 'atomic'), onFailure: oneOf('rollback', 'pause', 'keep'), deadlineMs: whole(1), labels: textMap,
-  digest: text(), steps: listOf(plannedStep),
-});
-const decision = open({
-  step: text(), generation: whole(1), outcome: oneOf('allow', 'deny', 'modify', 'approve', 'defer'), code: text(), policies: listOf(text()), policyVersion: text(), reason: text(), risk, lease, undoLease: lease,
-}, ['code', 'lease', 'undoLease']);
+export type { MessageDescription };
 
 const step = { step: text(), index: whole(), generation: whole(1) };
 const action = oneOf('execute', 'rollback');
@@ -65,7 +49,7 @@ const settings = { name: text(), owner: text(), roles: listOf(text()), limits: {
 const connection = { connection: text(), adapter: text(), config: { type: 'object' }, secretRefs: textMap, labels: textMap, digest: text(), by: text() };
 const identity = (entity: string, name: string, summary: string, data: JsonObject): MessageDescription => ({ topic: TOPICS.identityEvents, type: eventType(entity, name), summary, data });
 
-/** What the gateway sends, and the facts of workflows. */
+/** Every message that crosses a service. */
 export const MESSAGES: readonly MessageDescription[] = [
   { topic: TOPICS.intentEvents, type: ACCEPTED, summary: 'An intent was admitted and stored.', data: open({ workflowId: uuid, intentId: uuid, agent: text(), digest: text(), steps: whole(1) }) },
   { topic: TOPICS.intentEvents, type: eventType('intent', 'Refused'), summary: 'An intent was refused whole.', data: refused },
@@ -88,4 +72,5 @@ export const MESSAGES: readonly MessageDescription[] = [
   identity('connection', 'Deleted', 'A connection was deleted.', open({ connection: text(), by: text() })),
   identity('credential', 'Refused', 'A caller without a valid credential was refused.', refused),
   identity('access', 'Refused', 'A principal was refused what it may not do.', refused),
+  ...SERVICE_MESSAGES,
 ];

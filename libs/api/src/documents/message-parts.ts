@@ -1,0 +1,24 @@
+import type { JsonObject } from '@aifirst/kernel';
+import { flag, listOf, number, oneOf, open, orNull, text, textMap, uuid, whole } from './schemas';
+
+/** A message on a topic: its type and the JSON Schema of its `data`. */
+export interface MessageDescription { readonly topic: string; readonly type: string; readonly summary: string; readonly data: JsonObject }
+
+/** What messages have in common. */
+export const principal = open({ kind: oneOf('agent', 'person', 'service'), id: text(), tenant: text() });
+export const risk = open({ level: oneOf('low', 'medium', 'high', 'critical'), score: number() });
+export const stepError = open({ code: text(), detail: text(), clean: flag });
+export const lease = open({ policyVersion: text(), controlEpoch: whole(), expiresAt: whole(), mac: text() });
+export const conflict = orNull(open({ resource: text(), what: text(), expected: text(), found: text() }));
+export const residue = open({ step: text(), resource: text(), what: text(), why: text(), action: text() });
+const plannedStep = open({
+  id: text(), capability: text(), adapter: text(), reversibility: oneOf('readOnly', 'reversible', 'compensable', 'irreversible'), connection: orNull(text()), input: { type: 'object' },
+  after: listOf(whole()), hasReferences: flag, resources: listOf(open({ uri: text(), access: oneOf('read', 'write') })), risk, lockBase: text(), timeoutMs: whole(1), attemptsMax: whole(1),
+}, ['lockBase']);
+export const startWorkflow = open({
+  workflow: uuid, intent: uuid, agent: principal, goal: text(), mode: oneOf('saga', 'atomic'), onFailure: oneOf('rollback', 'pause', 'keep'), deadlineMs: whole(1), labels: textMap,
+  digest: text(), steps: listOf(plannedStep),
+});
+export const decision = open({
+  step: text(), generation: whole(1), outcome: oneOf('allow', 'deny', 'modify', 'approve', 'defer'), code: text(), policies: listOf(text()), policyVersion: text(), reason: text(), risk, lease, undoLease: lease,
+}, ['code', 'lease', 'undoLease']);
