@@ -32,7 +32,7 @@ const changing = (name: string, description: string, inputSchema: JsonObject, ou
 export const CAPABILITIES: readonly CapabilityDescriptor[] = [
   readOnly('fs.read', `Reads a file of at most ${READ_BYTES_MAX} bytes.`,
     object({ connection, path }),
-    object({ content, encoding, size: { type: 'integer', minimum: 0 }, mode, mtime: { type: 'string', format: 'date-time', description: 'UTC, with nanoseconds.' }, digest })),
+    object({ content, encoding, size: { type: 'integer', minimum: 0 }, mode, mtime: { type: 'string', pattern: '^[+-]?[0-9]{4,}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{9}Z$', description: 'ISO 8601, UTC, with nanoseconds.' }, digest })),
   readOnly('fs.list', `Lists a folder of at most ${LIST_ENTRIES_MAX} entries; without a path the root.`,
     object({ connection, path, recursive: { type: 'boolean', default: false } }, ['connection']),
     object({ entries: { type: 'array', maxItems: LIST_ENTRIES_MAX, items: object({
