@@ -7,7 +7,7 @@ import { TYPESCRIPT_LOADER } from '@aifirst/embedded-postgres/testing';
 const root = join(__dirname, '..');
 
 /** Why exec: some shells stay between npm and what they run, and hand on no signal: npm's SIGINT would reach nobody, its SIGTERM the shell alone. */
-const SCRIPT = 'exec node tools/start.mjs';
+const SCRIPT = 'exec node --max-semi-space-size=64 tools/start.mjs';
 
 /** Stands where the runtime is built to: drains for a moment, as the real one does, and writes down what happens to it. */
 const MAIN = `

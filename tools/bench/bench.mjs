@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '../..');
-const FLAGS = ['--no-turbo-inline-js-wasm-calls'];
+const FLAGS = ['--no-turbo-inline-js-wasm-calls', '--max-semi-space-size=64'];
 
 const folderBytes = folder => readdirSync(folder, { withFileTypes: true }).reduce((sum, entry) => {
   const path = join(folder, entry.name);

@@ -1,5 +1,5 @@
 import type { JournalHooks } from '@aifirst/execution';
-import type { GatewayLogger } from '@aifirst/api';
+import type { AnsweredCall, GatewayLogger } from '@aifirst/api';
 import type { Logger, Metrics, Tracing } from '@aifirst/observability';
 import type { OrchestratorTelemetry } from '@aifirst/orchestration';
 import { systemClock } from './clock';
@@ -61,4 +61,12 @@ export const journalHooks = (metrics: Metrics, tracing: Tracing, onFatal: (error
 export const gatewayLogger = (logger: Logger): GatewayLogger => {
   const own = logger.child({ part: 'gateway' });
   return { info: (message, fields = {}) => own.info(fields, message), warn: (message, fields = {}) => own.warn(fields, message), error: (message, fields = {}) => own.error(fields, message) };
+};
+
+/** Counts answers, and records the call that began a trace as its root span. */
+export const answered = (metrics: Metrics, tracing: Tracing) => ({ method, route, status, durationMs, trace }: AnsweredCall): void => {
+  metrics.requests.add(1, { method, route, status: String(status) });
+  if (!tracing.enabled || trace === undefined) return;
+  const endedAt = systemClock.now();
+  tracing.record({ name: `${method} ${route}`, traceparent: trace.own, startedAt: endedAt - durationMs, endedAt, root: { parent: trace.parent }, attributes: { 'http.request.method': method, 'http.route': route, 'http.response.status_code': status } });
 };

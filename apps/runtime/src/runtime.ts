@@ -18,7 +18,7 @@ import { systemClock, systemIds } from './clock';
 import type { RuntimeConfig } from './config';
 import { openDatabases, schemaName, type Schema } from './database';
 import { answerForDeadLetters } from './dead-letter-questions';
-import { gatewayLogger, journalHooks, orchestratorTelemetry } from './measuring';
+import { answered, gatewayLogger, journalHooks, orchestratorTelemetry } from './measuring';
 import { ensureAdminToken, ensureSecretFile } from './secret-files';
 
 export interface Runtime { readonly url: string; stop(): Promise<void> }
@@ -135,7 +135,7 @@ async function compose(config: RuntimeConfig, logger: ReturnType<typeof makeLogg
   ends.push(() => views.close());
   let audit: AuditService | null = null;
   const gateway = await createGateway({
-    log: gatewayLog, views, bus, query, vault, clock: systemClock, ids: systemIds, adminToken, version: VERSION, logger: gatewayLogger(logger), metrics: () => metrics.render(),
+    log: gatewayLog, views, bus, query, vault, clock: systemClock, ids: systemIds, adminToken, version: VERSION, logger: gatewayLogger(logger), metrics: () => metrics.render(), historyDays: config.historyDays, onAnswered: answered(metrics, tracing),
     readiness: [
       { name: 'orchestrator', check: () => (orchestratorReady ? null : 'is reading its log') },
       { name: 'adapter-os', check: () => (journalReady ? null : 'is looking after what an earlier process left') },

@@ -11,8 +11,9 @@ import type { Vault } from '@aifirst/vault';
 import { asyncapi } from './documents/asyncapi';
 import { MESSAGES } from './documents/messages';
 import { openapi } from './documents/openapi';
-import { Edge, type GatewayLogger } from './http/edge';
+import { definitionOf, Edge, type GatewayLogger } from './http/edge';
 import { GatewayHttpAdapter } from './http/gateway-http-adapter';
+import type { Traced } from './http/traceparent';
 import { Capabilities } from './intake/capabilities';
 import { IntentIntake } from './intake/intent-intake';
 import { CONTROLLERS, ROUTES } from './routes';
@@ -39,11 +40,16 @@ export interface GatewayDeps {
   /** Renders `GET /metrics`. */
   readonly metrics: () => Promise<string>;
   readonly logger: GatewayLogger;
+  /** Told of every answer, for metrics and spans. Must not throw. */
+  readonly onAnswered?: (answer: AnsweredCall) => void;
   /** Of the product, for the documents. */
   readonly version: string;
   /** How long views of ended workflows are kept. Default 90. */
   readonly historyDays?: number;
 }
+
+/** `route` is the pattern, never the path: ids and names stay out of metrics. `trace`: where the call began a trace of its own. */
+export interface AnsweredCall { readonly method: string; readonly route: string; readonly status: number; readonly durationMs: number; readonly trace?: { readonly own: string; readonly parent: string | undefined } }
 
 export interface Gateway {
   readonly app: NestFastifyApplication;
@@ -122,6 +128,14 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const stopForgetting = keepForgetting(deps);
   const edge = new Edge({ identity, clock: deps.clock, ids: deps.ids, logger: deps.logger });
   const app = await NestFactory.create<NestFastifyApplication>(gatewayModule(deps, parts), new GatewayHttpAdapter(edge, ROUTES), { logger: false, bodyParser: false, abortOnError: false });
+  const { onAnswered } = deps;
+  if (onAnswered !== undefined) {
+    app.getHttpAdapter().getInstance().addHook('onResponse', (request, reply, done) => {
+      const { trace } = request as Traced;
+      onAnswered({ method: request.method, route: definitionOf(request)?.path ?? 'unknown', status: reply.statusCode, durationMs: reply.elapsedTime, ...(trace && { trace }) });
+      done();
+    });
+  }
   await app.init();
   await app.getHttpAdapter().getInstance().ready();
   return {

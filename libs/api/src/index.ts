@@ -1,4 +1,4 @@
-export { createGateway, type Gateway, type GatewayDeps } from './gateway';
+export { createGateway, type AnsweredCall, type Gateway, type GatewayDeps } from './gateway';
 export type { GatewayLogger } from './http/edge';
 export type { ReadinessCheck } from './routes/system.controller';
 export type { ViewFilter, ViewPlace, ViewRow, WorkflowViews } from './views/workflow-views';

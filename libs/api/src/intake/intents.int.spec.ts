@@ -79,11 +79,13 @@ describe('POST /v1/intents', () => {
   it('puts fact and command into one row, with the trace of the caller', async () => {
     const head = gateway.log.head();
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    // The call is a span of its own below the caller's, in the same trace.
+    const carried = expect.stringMatching(/^00-4bf92f3577b34da6a3ce929d0e0e4736-(?!00f067aa0ba902b7)[0-9a-f]{16}-01$/);
     const { body } = await post(anIntent(), { traceparent, 'idempotency-key': 'traced' });
     const [row] = (await gateway.log.read(head, 100)).filter(one => one.stream === body['intentId']);
     expect(row).toMatchObject({ tenant: 'default', key: `default/${agent.id}/traced`, messages: [
-      { topic: 'aifirst.intent.events.v1', key: agent.id, event: { type: 'aifirst.intent.accepted.v1', subject: body['intentId'], traceparent, data: { workflowId: body['workflowId'], intentId: body['intentId'], agent: agent.id, steps: 1 } } },
-      { topic: 'aifirst.orchestration.workflow.commands.v1', key: body['workflowId'], event: { type: 'aifirst.orchestration.start-workflow.v1', traceparent, data: { workflow: body['workflowId'], intent: body['intentId'] } } },
+      { topic: 'aifirst.intent.events.v1', key: agent.id, event: { type: 'aifirst.intent.accepted.v1', subject: body['intentId'], traceparent: carried, data: { workflowId: body['workflowId'], intentId: body['intentId'], agent: agent.id, steps: 1 } } },
+      { topic: 'aifirst.orchestration.workflow.commands.v1', key: body['workflowId'], event: { type: 'aifirst.orchestration.start-workflow.v1', traceparent: carried, data: { workflow: body['workflowId'], intent: body['intentId'] } } },
     ] });
     expect(row!.messages[1]!.event.causationid).toBe(row!.messages[0]!.event.id);
   });

@@ -4,7 +4,7 @@ import { INTENT, component } from '../documents/schemas';
 import { notFound } from '../http/problem';
 import { WAIT_S_MAX, waitOf } from '../http/prefer';
 import { Route, accepted, ok, type Call, type Reply } from '../http/route';
-import { traceparentOf } from '../http/traceparent';
+import { traceparentOf, type Traced } from '../http/traceparent';
 import { IntentIntake } from '../intake/intent-intake';
 import { isAtRest } from '../views/facts';
 import { WorkflowProjection } from '../views/workflow-projection';
@@ -33,8 +33,10 @@ export class IntentsController {
   })
   async submit(call: Call): Promise<Reply> {
     const { headers, raw, caller, tenant } = call;
+    const traceparent = traceparentOf(headers['traceparent'], this.ids);
+    (call.request as Traced).trace = { own: traceparent, parent: headers['traceparent'] };
     const { intentId, workflowId, replayed } = await this.intake.submit({
-      principal: caller.principal, raw, idempotencyKey: headers['idempotency-key'], traceparent: traceparentOf(headers['traceparent'], this.ids),
+      principal: caller.principal, raw, idempotencyKey: headers['idempotency-key'], traceparent,
     });
     const location = `/v1/workflows/${workflowId}`;
     const marked = replayed ? { 'idempotent-replayed': 'true' } : {};
