@@ -1,0 +1,179 @@
+import { PARKED } from '@aifirst/contracts';
+import { uuidv7 } from '@aifirst/kernel';
+import { hasEnded, type Workflow } from '@aifirst/orchestration';
+import { finalChecks } from './checkers/final-checks';
+import { LiveChecks } from './checkers/live-checks';
+import { Cluster } from './cluster';
+import type { Submission } from './gateway';
+import { History } from './history';
+import { IntentMaker } from './intents';
+import { Nemesis } from './nemesis';
+import { optionsOf, type Options } from './options';
+import { People } from './people';
+import { NOTHING_PLANTED, type Plant } from './planted-faults';
+import { Random } from './random';
+import { takeOverImmediates, World } from './world';
+
+/** Everything must have ended or be parked within this much virtual time after the last fault. */
+const LIVENESS_MS_MAX = 60 * 60_000;
+/** After that people decide what waits for them, and roll some of what has ended back. */
+const SETTLING_MS_MAX = 30 * 60_000;
+const DECIDE_EVERY_MS = 2_000;
+const DECISIONS_MAX = 6;
+const REMIND_MS = 10_000;
+const TRACE_LINES = 400;
+
+export interface RunOptions { readonly plant?: Plant; readonly traceMax?: number; readonly options?: Options }
+export interface RunResult {
+  readonly seed: number;
+  readonly options: Options;
+  readonly violations: readonly string[];
+  readonly hash: string;
+  readonly workflows: number;
+  /** Facts and messages that were stored. */
+  readonly events: number;
+  readonly ticks: number;
+  readonly virtualMs: number;
+  readonly ends: Readonly<Record<string, number>>;
+  readonly trace: readonly string[];
+}
+
+/** One run: safety under faults, then everything healed and all must come to an end, then people settle what is left. */
+export async function simulate(seed: number, { plant = NOTHING_PLANTED, traceMax = TRACE_LINES, options = optionsOf(seed) }: RunOptions = {}): Promise<RunResult> {
+  const world = new World();
+  const checks = new LiveChecks();
+  const history = new History(world, (record, before, after) => checks.fact(record, before, after), traceMax);
+  const cluster = new Cluster({ seed, options, world, history, checks, plant });
+  Object.assign(checks, { history, target: cluster.target });
+  const giveBack = takeOverImmediates(world);
+  const uninstall = plant.install?.();
+  try {
+    await new Run(seed, options, world, history, checks, cluster).go();
+  } finally {
+    cluster.stop();
+    uninstall?.();
+    giveBack();
+  }
+  const ends: Record<string, number> = {};
+  for (const { status } of history.workflows.values()) ends[status] = (ends[status] ?? 0) + 1;
+  return {
+    seed, options, violations: [...checks.violations, ...cluster.defects], hash: history.digest(), workflows: history.accepted.size, events: history.events, ticks: world.tick,
+    virtualMs: world.elapsedMs, ends, trace: history.trace.slice(-traceMax),
+  };
+}
+
+class Run {
+  private readonly people: People;
+  private readonly random: Random;
+  private readonly submissions = new Map<string, Submission>();
+
+  constructor(
+    private readonly seed: number, private readonly options: Options, private readonly world: World, private readonly history: History,
+    private readonly checks: LiveChecks, private readonly cluster: Cluster,
+  ) {
+    this.people = new People(cluster, history, new Random(seed, 'people'), options);
+    this.random = new Random(seed, 'run');
+  }
+
+  async go(): Promise<void> {
+    const { world, cluster, options, people } = this;
+    await cluster.start();
+    await this.finish(people.settleIn());
+    const healAt = world.now + options.faultsMs;
+    cluster.setFaults(options.faults);
+    const nemesis = new Nemesis(cluster, people, world, new Random(this.seed, 'nemesis'), options);
+    nemesis.start();
+    this.submitAll();
+    if (!await this.until(() => world.now >= healAt)) return;
+
+    this.history.say('faults are over');
+    nemesis.stop();
+    cluster.heal();
+    void people.releaseAll();
+    if (!await this.until(() => this.restless() === null, LIVENESS_MS_MAX)) { this.stuck('liveness'); return; }
+
+    this.history.say('people decide');
+    for (const state of this.history.workflows.values()) if (state.status === 'completed' && this.random.happens(0.3)) void people.rollBack(state);
+    this.decide(DECISIONS_MAX);
+    const settledAt = world.now + DECIDE_EVERY_MS * (DECISIONS_MAX + 2);
+    if (!await this.until(() => world.now >= settledAt && this.restless() === null, SETTLING_MS_MAX)) { this.stuck('settling'); return; }
+    await this.finish(finalChecks(cluster, this.history, this.checks));
+  }
+
+  private submitAll(): void {
+    const { world, options, random } = this;
+    const maker = new IntentMaker(options, random);
+    for (let i = 0; i < options.workflows; i++) {
+      world.after(random.between(0, options.arrivalMs), () => {
+        const id = (): string => uuidv7(world.now, count => random.bytes(count));
+        const submission: Submission = { intent: id(), workflow: id(), agent: random.pick(this.people.agents), body: maker.next() };
+        this.submissions.set(submission.workflow, submission);
+        this.submit(submission);
+      });
+    }
+  }
+
+  /** A client that goes on until it is told that its intent is taken. */
+  private submit(submission: Submission): void {
+    const { cluster, world, history } = this;
+    void cluster.gateway?.submit(submission);
+    world.after(1_000, () => {
+      if (!history.accepted.has(submission.workflow)) { this.submit(submission); return; }
+      this.remind(submission);
+    });
+  }
+
+  private remind(submission: Submission): void {
+    this.world.after(REMIND_MS, () => {
+      if (this.history.workflows.has(submission.workflow)) return;
+      void this.cluster.gateway?.remind(submission);
+      this.remind(submission);
+    });
+  }
+
+  private decide(left: number): void {
+    if (left === 0) return;
+    this.world.after(DECIDE_EVERY_MS, () => {
+      for (const state of this.history.workflows.values()) if (PARKED.includes(state.status)) void this.people.settle(state);
+      this.decide(left - 1);
+    });
+  }
+
+  /** Something that has neither ended nor waits for somebody to decide. */
+  private restless(): string | null {
+    for (const workflow of this.submissions.keys()) {
+      const state = this.history.workflows.get(workflow);
+      if (state === undefined) return `${workflow} is not known to the orchestrator`;
+      if (!isAtRest(state)) return `${workflow} is \`${state.status}\``;
+    }
+    return this.submissions.size < this.options.workflows || this.people.isHolding ? 'not everything has been asked for yet' : null;
+  }
+
+  private stuck(phase: string): void {
+    if (this.checks.violations.length > 0 || this.cluster.defects.length > 0) return;
+    const what = `${phase}: ${this.restless() ?? 'it takes too long'}`;
+    this.history.say(`VIOLATION ${what}`);
+    this.checks.violations.push(what);
+  }
+
+  /** @returns false when something was violated, or the time is over */
+  private async until(done: () => boolean, withinMs = Infinity): Promise<boolean> {
+    const { world, checks, cluster } = this;
+    const giveUpAt = world.now + withinMs;
+    let isDone = false;
+    await world.run(() => (isDone = done()) || world.now > giveUpAt || checks.violations.length > 0 || cluster.defects.length > 0);
+    return isDone && checks.violations.length === 0 && cluster.defects.length === 0;
+  }
+
+  private async finish(work: Promise<void>): Promise<void> {
+    let over = false;
+    let failure: unknown = null;
+    work.then(() => { over = true; }, (error: unknown) => { over = true; failure = error; });
+    await this.world.run(() => over);
+    if (failure !== null) throw failure;
+  }
+}
+
+/** Ended, or a person must decide before anything moves: nothing of it is under way. */
+const isAtRest = (state: Workflow): boolean => hasEnded(state)
+  || (PARKED.includes(state.status) && state.steps.every(({ status, parked }) => status !== 'running' && status !== 'undoing' && (status !== 'unknown' || parked)));
