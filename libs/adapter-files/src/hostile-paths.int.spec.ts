@@ -157,6 +157,7 @@ describe.each([['with openat2', true], ['without openat2', false]])('a racing th
     const stop = new SharedArrayBuffer(8);
     const worker = new Worker(SWAPPER, { eval: true, workerData: { root: racing, stop, koffi: createRequire(__filename).resolve('koffi') } });
     const seen = new Map<string, number>();
+    const inside: string[] = [];
     try {
       const adapter = new FilesAdapter();
       for (let count = 0; count < TRIES; count++) {
@@ -181,8 +182,12 @@ describe.each([['with openat2', true], ['without openat2', false]])('a racing th
     } finally {
       Atomics.store(new Int32Array(stop), 0, 1);
       await worker.terminate();
+      const left = [`${racing}/f`, `${racing}/f-link`, `${racing}/d/f`, `${racing}/d-link/f`].filter(path => fs.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === false);
+      inside.push(...left.map(path => fs.readFileSync(path, 'utf8')).filter(text => text !== 'SECRET'));
       fs.rmSync(arena, { recursive: true, force: true });
     }
+    // All was undone, so nothing of what was inside is lost either.
+    expect(inside).toEqual(['inside', 'inside']);
     if (process.env['AIFIRST_FILES_SHOW'] !== undefined) console.log(Object.fromEntries(seen));
   }, 180_000);
 });

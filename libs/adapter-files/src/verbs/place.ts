@@ -1,4 +1,5 @@
-import type { ActResult, ProbeResult, UndoResult } from '@aifirst/execution';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CannotDo, type ActResult, type ProbeResult, type UndoResult } from '@aifirst/execution';
 import { begin, discard, readNote, writeNote, type StepFolder } from '../aside';
 import { TIME_NOT_PUT_BACK, noteUnchanged, putTimeBack, setTime, timeOfMove, type FolderTime } from '../folder-times';
 import { takeFoldersAway, takeKeptAway, type Made } from '../made-folders';
@@ -94,25 +95,49 @@ async function exchange(session: Session, step: StepFolder, before: PlaceBefore,
     if (errnoOf(error) === 'ENOENT') throw targetChanged('somebody else took the file away meanwhile');
     throw error;
   }
+  // Why in the same turn: the sooner another one is put back, the less can have come in between.
+  const isAnother = !isSameInode(before.target!, step.folder.lstat(STAGED));
   const afterNs = String(folder.stat().mtimeNs);
-  session.boundary('exchange.after');
-  if (await isStill(step.folder, STAGED, before.target!)) return afterNs;
-  takeExchangeBack(step, before, folder, beforeNs, afterNs);
+  if (!isAnother) session.boundary('exchange.after');
+  if (!isAnother && await isStill(step.folder, STAGED, before.target!)) return afterNs;
+  await takeExchangeBack(step, before, folder, beforeNs, afterNs);
   act.begun = false;
   throw targetChanged('the file was changed by somebody else meanwhile');
 }
 
 /** Another file than the one that was read came to be set aside: it goes back to where it was. */
-function takeExchangeBack(step: StepFolder, before: PlaceBefore, folder: Folder, beforeNs: string | null, afterNs: string | null): void {
+async function takeExchangeBack(step: StepFolder, before: PlaceBefore, folder: Folder, beforeNs: string | null, afterNs: string | null): Promise<void> {
   const undisturbed = afterNs !== null && String(folder.stat().mtimeNs) === afterNs;
-  step.folder.exchange(STAGED, folder, before.chain.at(-1)!);
-  if (!isSameInode(before.staged, step.folder.lstat(STAGED))) {
-    // Why: a third one came in the place of ours in between; it is the newest, so it stays.
-    step.folder.exchange(STAGED, folder, before.chain.at(-1)!);
-    throw new Error('two others changed the file while it was being replaced; one of theirs is set aside');
-  }
+  if (!(await bringAside(step, folder, before.chain.at(-1)!, before.staged))) throw strayed(step);
   if (undisturbed && beforeNs !== null) setTime(folder, beforeNs);
 }
+
+const BRING_TRIES_MAX = 200;
+/**
+ * Exchanges what lies aside for `wanted` at the name. While others exchange things there too, whatever else comes is put
+ * back at once and it is tried again. Where nothing is at the name any more, what lies aside goes there.
+ * @returns false when `wanted` does not come to be at the name
+ */
+async function bringAside(step: StepFolder, folder: Folder, name: string, wanted: Seen): Promise<boolean> {
+  for (let attempt = 0; attempt < BRING_TRIES_MAX; attempt++) {
+    if (attempt > 0) await sleep(1);
+    try {
+      const there = folder.lstat(name);
+      if (there === null) { step.folder.renameTo(STAGED, folder, name); return true; }
+      if (!isSameInode(wanted, there)) continue;
+      step.folder.exchange(STAGED, folder, name);
+      if (isSameInode(wanted, step.folder.lstat(STAGED))) return true;
+      step.folder.exchange(STAGED, folder, name);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'EEXIST') throw error;
+    }
+  }
+  return false;
+}
+
+/** Nothing is destroyed, but a person has to put it in its place. */
+const strayed = (step: StepFolder): CannotDo =>
+  new CannotDo('OUTCOME_UNKNOWN', `others kept exchanging the file while it was exchanged here: one of theirs lies in .aifirst/steps/${step.name}/${STAGED}`);
 
 /** Where the part of what is staged lies that begins with the given name of the chain; null when it is gone. */
 function stagedAt(session: Session, step: StepFolder, before: PlaceBefore, from: number): { readonly folder: Folder; readonly name: string } | null {
@@ -164,10 +189,11 @@ async function probe(session: Session, before: PlaceBefore): Promise<ProbeResult
     await lockFolder(session, folder);
     if (isSameInode(before.staged, folder.lstat(before.chain.at(-1)!))) {
       const afterNs = timeOfMove(folder, folder.lstat(before.chain.at(-1)!)?.ctimeNs);
-      takeExchangeBack(step, before, folder, readNote<string>(step.folder, FOLDER_NOTE) ?? before.folder.mtimeNs, afterNs);
+      await takeExchangeBack(step, before, folder, readNote<string>(step.folder, FOLDER_NOTE) ?? before.folder.mtimeNs, afterNs);
       await folder.sync();
       return notHappened(session, step);
     }
+    if (!isSameInode(before.target, step.folder.lstat(STAGED))) throw strayed(step);
   }
   if (from === null) return notHappened(session, step);
   await folder?.sync();
@@ -268,7 +294,7 @@ async function exchangeBack(session: Session, step: StepFolder, before: PlaceBef
   if (isSameInode(target, folder.lstat(name))) {
     if (readNote(step.folder, CHECKED) === null && !(await isOurs(step, STAGED, after.entry))) {
       // Why: the crash came between the exchange and looking at what it set aside.
-      if (step.folder.lstat(STAGED) !== null) step.folder.exchange(STAGED, folder, name);
+      if (step.folder.lstat(STAGED) !== null && !(await bringAside(step, folder, name, target))) throw strayed(step);
       return conflict(BEING_CHANGED, await see(folder, name));
     }
     timesPutBack = putTimeBack(step, folder, after.folder!, step.folder.lstat(STAGED)?.ctimeNs);
@@ -285,11 +311,12 @@ async function exchangeBack(session: Session, step: StepFolder, before: PlaceBef
       if (errnoOf(error) === 'ENOENT') return conflict('it is gone', null);
       throw error;
     }
+    const isAnother = !isSameInode(found, step.folder.lstat(STAGED));
     const afterNs = String(folder.stat().mtimeNs);
-    session.boundary('undo.exchanged');
-    if (!(await isStill(step.folder, STAGED, found))) {
+    if (!isAnother) session.boundary('undo.exchanged');
+    if (isAnother || !(await isStill(step.folder, STAGED, found))) {
       const undisturbed = String(folder.stat().mtimeNs) === afterNs;
-      step.folder.exchange(STAGED, folder, name);
+      if (!(await bringAside(step, folder, name, target))) throw strayed(step);
       if (undisturbed) setTime(folder, timeNs);
       return conflict(BEING_CHANGED, await see(folder, name));
     }
