@@ -216,7 +216,7 @@ describe('the descriptors', () => {
 describe('connections', () => {
   it('accepts a folder and leaves no trace of trying', async () => {
     const before = snapshot(root);
-    expect(await adapter.probeConnection(aFileConnection(root))).toEqual({ limitations: process.geteuid!() === 0 ? [] : [expect.stringContaining('other users')] });
+    expect(await adapter.probeConnection(aFileConnection(root))).toEqual({ limitations: process.geteuid!() === 0 ? [] : [expect.stringContaining('other users')], lockBase: `file://${root}` });
     expect(snapshot(root)).toEqual(before);
     expect(fs.readdirSync(`${root}/.aifirst`, { recursive: true })).toEqual(['kept', 'prepared', 'steps']);
     expect(fs.statSync(`${root}/.aifirst`).mode & 0o777).toBe(0o700);

@@ -7,7 +7,7 @@ import { removeTree } from './remove-tree';
 import { errnoOf, releaseLease, supported, takeLease } from './system/libc';
 import { Folder, Held } from './system/folder';
 
-type Probed = { readonly limitations: readonly string[] } | { readonly problem: string; readonly pointer: string };
+type Probed = { readonly limitations: readonly string[]; readonly lockBase?: string } | { readonly problem: string; readonly pointer: string };
 const ROOT = '/config/root';
 
 /** Config `{ root }`: the absolute path of a folder, not `/`. What undo needs from its file system is tried out. */
@@ -28,7 +28,7 @@ export async function probeFileRoot(connection: Connection): Promise<Probed> {
     if (!fs.existsSync('/proc/self/fd')) return problem('/proc is not mounted: paths could not be resolved safely');
     const limitations = real === root.replace(/\/+$/, '') ? [] : [`\`root\` passes a symbolic link and stands for ${real}; a step refuses to go on where it comes to stand for another folder`];
     const folder = held.folder(Folder.open(real));
-    return { limitations: [...limitations, ...await tryOut(held, folder)] };
+    return { limitations: [...limitations, ...await tryOut(held, folder)], lockBase: `file://${real}` };
   } catch (error) {
     if (error instanceof CannotDo) return problem(error.message);
     const errno = errnoOf(error);

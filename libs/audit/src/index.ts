@@ -1,1 +1,5 @@
-export {};
+export { AUDIT_MIGRATIONS } from './audit-migrations';
+export { AuditService, type AuditServiceOptions } from './audit-service';
+export type { Gap } from './domain/sequencer';
+export { NoteSigner } from './note-signer';
+export { EXPORT_FORMAT } from './reading/exporter';

@@ -6,7 +6,8 @@ export interface Resource { readonly uri: string; readonly access: 'read' | 'wri
 
 /**
  * What a step touches, as far as its input tells: one URI per template, in their order, without repeats (`write` wins).
- * A template whose field is absent, or still a reference, sealed or no scalar, is left out; so ask again with the resolved input.
+ * A template whose field is still a reference, sealed or no scalar, is left out; so ask again with the resolved input. Where
+ * the last field of something read is absent the URI ends before it: no `path` is the whole of the connection.
  *
  * Normal form: names and paths stand as they are (case, spaces, letters of any script), but control characters (C0, DEL, C1)
  * are percent-encoded as UTF-8, and so is a `%` that two hexadecimal digits follow: two different paths never share a URI.
@@ -14,7 +15,7 @@ export interface Resource { readonly uri: string; readonly access: 'read' | 'wri
 export function expandResources(templates: readonly ResourceTemplate[], connection: string | null, input: JsonObject): readonly Resource[] {
   const found: { uri: string; access: 'read' | 'write' }[] = [];
   for (const { uri: template, access } of templates) {
-    const uri = fill(template, connection, input);
+    const uri = fill(access === 'read' ? withoutAbsentEnd(template, input) : template, connection, input);
     if (uri === undefined) continue;
     const same = found.find(resource => resource.uri === uri);
     if (same === undefined) found.push({ uri, access });
@@ -30,6 +31,13 @@ export function hasUnknownResources(templates: readonly ResourceTemplate[], inpu
 
 const FIELD = /\{([A-Za-z0-9_-]+)\}/g;
 const fieldsOf = (template: string): string[] => Array.from(template.matchAll(FIELD), match => match[1]!);
+
+const LAST_FIELD = /\/\{([A-Za-z0-9_-]+)\}$/;
+/** What is read without a path is read whole. */
+function withoutAbsentEnd(template: string, input: JsonObject): string {
+  const last = LAST_FIELD.exec(template);
+  return last !== null && last[1] !== 'connection' && !Object.hasOwn(input, last[1]!) ? template.slice(0, last.index) : template;
+}
 
 function fill(template: string, connection: string | null, input: JsonObject): string | undefined {
   let complete = true;

@@ -23,6 +23,10 @@ describe('the resources of a step', () => {
     expect(expandResources(move, 'docs', { path: { $literal: 'a.txt' } })).toEqual([{ uri: 'file://docs/a.txt', access: 'write' }]);
   });
 
+  it('are the whole of the connection where something is read without a path', () => {
+    expect(expandResources([{ uri: 'file://{connection}/{path}', access: 'read' }], 'docs', {})).toEqual([{ uri: 'file://docs', access: 'read' }]);
+  });
+
   it('do not read fields off a prototype', () => expect(expandResources([{ uri: 'x://{constructor}', access: 'read' }], null, {})).toEqual([]));
 
   it('keep a path as it is but for control characters', () => {

@@ -36,7 +36,7 @@ export type WorkflowFact =
   | { readonly name: 'PolicyAsked'; readonly question: number; readonly action: 'execute' | 'rollback'; readonly steps: readonly { readonly index: number; readonly generation: number }[] }
   | { readonly name: 'PolicyDecided'; readonly question: number; readonly action: 'execute' | 'rollback'; readonly decision: string; readonly controlEpoch: number; readonly decisions: readonly StepDecision[] }
   | { readonly name: 'LocksTaken'; readonly locks: readonly Lock[] }
-  /** All locks are gone: the workflow was parked too long, an administrator broke one, or it died in wait-die and starts again (`RollbackStarted` with code LOCKED follows). */
+  /** All locks are gone: the workflow was parked too long, an administrator broke one, or it died in wait-die, is undone and starts again (`WorkflowRestarted` follows). */
   | { readonly name: 'LocksLost'; readonly code: 'PARKED' | 'BROKEN' | 'DIED'; readonly reason: string; readonly by: string }
   /** All is undone and every step begins again, in its next generation, at the workflow's old age. */
   | { readonly name: 'WorkflowRestarted'; readonly restarts: number }
@@ -48,7 +48,7 @@ export type WorkflowFact =
   /** Proven not to have happened: the next start has the next generation. */
   | { readonly name: 'StepDidNotHappen'; readonly step: string; readonly index: number; readonly generation: number; readonly by?: string }
   | { readonly name: 'StepSkipped'; readonly step: string; readonly index: number; readonly why: string }
-  | { readonly name: 'RollbackStarted'; readonly reason: string; readonly by: string; readonly code: string }
+  | { readonly name: 'RollbackStarted'; readonly reason: string; readonly by: string; readonly code: string; /** Code `DIED`: what it yields for, and waits for before it starts again. */ readonly wanted?: readonly Lock[] }
   | { readonly name: 'StepUndoStarted'; readonly step: string; readonly index: number; readonly generation: number; readonly attempt: number; readonly decision: string }
   | { readonly name: 'StepUndoUnknown'; readonly step: string; readonly index: number; readonly generation: number; readonly attempt: number; readonly probe: number; readonly error: StepError }
   | { readonly name: 'StepUndone'; readonly step: string; readonly index: number; readonly generation: number; readonly verified: boolean; readonly reason: string | null }

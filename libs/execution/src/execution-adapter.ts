@@ -62,7 +62,7 @@ export interface ExecutionAdapter {
   readonly takesSealed?: boolean;
   capabilities(): readonly CapabilityDescriptor[];
   /** Looks at a connection when it is put: null, or what is wrong with it. */
-  probeConnection(connection: Connection): Promise<{ readonly limitations: readonly string[] } | { readonly problem: string; readonly pointer: string }>;
+  probeConnection(connection: Connection): Promise<{ readonly limitations: readonly string[]; /** The target's own identity, `PlannedStep.lockBase`. */ readonly lockBase?: string } | { readonly problem: string; readonly pointer: string }>;
   /** What must not be worked on by two calls at once, from image to outcome; the journal serialises on these. */
   serialiseOn(call: StepCall): readonly string[];
   /** Reads the target and makes the before-image; must not change what anybody else sees. @throws CannotDo */

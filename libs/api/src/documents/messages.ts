@@ -11,13 +11,14 @@ export type { MessageDescription };
 
 const step = { step: text(), index: whole(), generation: whole(1) };
 const action = oneOf('execute', 'rollback');
+const locks = listOf(open({ resource: text(), mode: oneOf('read', 'write', 'intentRead', 'intentWrite') }));
 
 /** `data` of every fact of a workflow, beside `workflow` and `agent`; the compiler keeps it whole. */
 const FACTS: Readonly<Record<WorkflowFact['name'], { readonly summary: string; readonly fields: Readonly<Record<string, JsonObject>>; readonly optional?: readonly string[] }>> = {
   IntentSubmitted: { summary: 'An intent has become a workflow.', fields: { start: startWorkflow, by: text() } },
   PolicyAsked: { summary: 'Policy is asked about steps.', fields: { question: whole(1), action, steps: listOf(open({ index: whole(), generation: whole(1) })) } },
   PolicyDecided: { summary: 'Policy has decided, step by step.', fields: { question: whole(1), action, decision: text('id of the event that brought it'), controlEpoch: whole(), decisions: listOf(decision) } },
-  LocksTaken: { summary: 'Locks are held from here on.', fields: { locks: listOf(open({ resource: text(), mode: oneOf('read', 'write', 'intentRead', 'intentWrite') })) } },
+  LocksTaken: { summary: 'Locks are held from here on.', fields: { locks } },
   LocksLost: { summary: 'All locks are gone.', fields: { code: oneOf('PARKED', 'BROKEN', 'DIED'), reason: text(), by: text() } },
   WorkflowRestarted: { summary: 'All is undone and begins again.', fields: { restarts: whole(1) } },
   StepStarted: { summary: 'A step was sent to its adapter.', fields: { ...step, attempt: whole(1), decision: text(), resources: listOf(text()) } },
@@ -27,7 +28,7 @@ const FACTS: Readonly<Record<WorkflowFact['name'], { readonly summary: string; r
   StepUnknown: { summary: 'It is not known whether a step was done.', fields: { ...step, error, probe: whole(), parked: flag, decision: text() } },
   StepDidNotHappen: { summary: 'A step was proven not to have been done.', fields: { ...step, by: text() }, optional: ['by'] },
   StepSkipped: { summary: 'A step will not be started.', fields: { step: text(), index: whole(), why: text() } },
-  RollbackStarted: { summary: 'What was done is being taken back.', fields: { reason: text(), by: text(), code: text() } },
+  RollbackStarted: { summary: 'What was done is being taken back.', fields: { reason: text(), by: text(), code: text(), wanted: locks }, optional: ['wanted'] },
   StepUndoStarted: { summary: 'The undo of a step was sent to its adapter.', fields: { ...step, attempt: whole(1), decision: text() } },
   StepUndoUnknown: { summary: 'It is not known whether a step was undone.', fields: { ...step, attempt: whole(1), probe: whole(), error } },
   StepUndone: { summary: 'A step was undone.', fields: { ...step, verified: flag, reason: orNull(text()) } },

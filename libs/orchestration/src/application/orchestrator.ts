@@ -263,15 +263,20 @@ export class Orchestrator {
     if (decision.wants === null) return;
     const answer = this.#locks.request(work.workflow, decision.wants.locks, decision.wants.late, at);
     if (answer.answer === 'granted') this.#bring(touched, { ...followUp(work), input: { type: 'LocksGranted', locks: decision.wants.locks } }, at);
-    if (answer.answer === 'die') this.#bring(touched, { ...followUp(work), input: { type: 'LocksRefused', holder: answer.holder } }, at);
+    if (answer.answer === 'die') this.#bring(touched, { ...followUp(work), input: { type: 'LocksRefused', holder: answer.holder, locks: decision.wants.locks } }, at);
   }
 
   #grantLocks(touched: Map<string, Touched>, at: number): void {
-    for (let granted = this.#locks.grantWaiting(at); granted.length > 0; granted = this.#locks.grantWaiting(at)) {
-      for (const { workflow, locks } of granted) {
-        const state = touched.get(workflow)?.state ?? this.#open.get(workflow)?.state;
+    const stateOf = (workflow: string): Workflow | undefined => touched.get(workflow)?.state ?? this.#open.get(workflow)?.state;
+    for (;;) {
+      const granted = this.#locks.grantWaiting(at);
+      const yielding = this.#locks.yielding(workflow => stateOf(workflow)?.status !== 'rollingBack');
+      if (granted.length === 0 && yielding.length === 0) return;
+      const answers = [...granted.map(({ workflow, locks }) => ({ workflow, input: { type: 'LocksGranted', locks } as const })), ...yielding.map(({ workflow, holder, locks }) => ({ workflow, input: { type: 'LocksRefused', holder, locks } as const }))];
+      for (const { workflow, input } of answers) {
+        const state = stateOf(workflow);
         if (state === undefined || hasEnded(state)) { this.#locks.release(workflow); continue; }
-        this.#bring(touched, { workflow, tenant: state.tenant, causation: undefined, input: { type: 'LocksGranted', locks } }, at);
+        this.#bring(touched, { workflow, tenant: state.tenant, causation: undefined, input }, at);
       }
     }
   }

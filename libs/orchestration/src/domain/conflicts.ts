@@ -65,11 +65,15 @@ export function stepsConflict(state: Workflow, a: number, b: number): boolean {
   return mine.length > 0 && touched(state, b).some(other => mine.some(uri => overlap(uri, other)));
 }
 
+/** By the target's own identity: two connections to one thing are one thing. */
 export function touched(state: Workflow, index: number): readonly string[] {
   const step = state.steps[index]!;
-  if (step.resources.length > 0) return step.resources;
   const plan = state.start.steps[index]!;
+  if (step.resources.length > 0) return step.resources.map(uri => lockName(uri, plan.lockBase));
   if (plan.resources.length === 0) return [];
   const resolved = inputOf(state, index);
-  return expandResources(plan.resources, plan.connection, resolved.ok ? resolved.value : plan.input).map(resource => resource.uri);
+  return expandResources(plan.resources, plan.connection, resolved.ok ? resolved.value : plan.input).map(resource => lockName(resource.uri, plan.lockBase));
 }
+
+/** What a step acts on, by the target's own identity where that is known; null: nothing outside. */
+export const targetOf = ({ start }: Workflow, index: number): string | null => start.steps[index]!.lockBase ?? start.steps[index]!.connection;

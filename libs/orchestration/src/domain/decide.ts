@@ -13,7 +13,7 @@ export type Input =
   | { readonly type: 'Reported'; readonly report: StepReported }
   | { readonly type: 'LocksGranted'; readonly locks: readonly Lock[] }
   /** Wait-die: an older workflow holds what this one wants. */
-  | { readonly type: 'LocksRefused'; readonly holder: string }
+  | { readonly type: 'LocksRefused'; readonly holder: string; readonly locks: readonly Lock[] }
   | { readonly type: 'LocksTakenAway'; readonly code: 'PARKED' | 'BROKEN'; readonly reason: string; readonly by: string }
   | { readonly type: 'Ordered'; readonly order: WorkflowOrder; readonly by: PrincipalRef }
   /** Time has passed, or what controls the tenant has changed. */
@@ -57,7 +57,7 @@ function take(turn: Turn, input: Exclude<Input, { type: 'Submitted' }>): boolean
       if (hasEnded(turn.state)) return false;
       turn.record({ name: 'LocksTaken', locks: input.locks });
       return true;
-    case 'LocksRefused': return die(turn, input.holder);
+    case 'LocksRefused': return die(turn, input.holder, input.locks);
     case 'LocksTakenAway':
       if (turn.state.locks.length === 0) return false;
       turn.record({ name: 'LocksLost', code: input.code, reason: input.reason, by: input.by });
@@ -155,7 +155,7 @@ function undoReport(turn: Turn, report: StepReported): boolean {
   }
 }
 
-function die(turn: Turn, holder: string): boolean {
+function die(turn: Turn, holder: string, wanted: readonly Lock[]): boolean {
   if (hasEnded(turn.state) || turn.state.status === 'rollingBack') return false;
   const passed = turn.state.steps.some((step, index) => step.status === 'succeeded' && step.decision?.undoLease === undefined && turn.plan(index).reversibility !== 'readOnly');
   if (passed || turn.state.restarts >= 5) {
@@ -164,7 +164,7 @@ function die(turn: Turn, holder: string): boolean {
     turn.record({ name: 'StepFailed', step: turn.plan(index).id, index, generation: turn.step(index).generation, error: { code: 'LOCKED', detail: `workflow \`${holder}\` holds what it needs`, clean: true }, retryAt: null, decision: turn.step(index).decision?.fact ?? null });
     return true;
   }
-  beginRollback(turn, 'DIED', `yields to the older workflow \`${holder}\` and begins again`, 'aifirst');
+  beginRollback(turn, 'DIED', `yields to the older workflow \`${holder}\` and begins again`, 'aifirst', wanted);
   return true;
 }
 

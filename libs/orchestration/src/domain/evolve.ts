@@ -8,7 +8,7 @@ export function evolve(state: Workflow | null, recorded: RecordedFact, tenant: s
   if (fact.name === 'IntentSubmitted') {
     return {
       id: fact.start.workflow, start: fact.start, tenant, status: 'pending', createdAt: at, deadlineAt: at + fact.start.deadlineMs,
-      steps: fact.start.steps.map(newStep), questions: 0, paused: null, rollback: null, parkedAt: null, locks: [], locksLost: false, restarts: 0,
+      steps: fact.start.steps.map(newStep), questions: 0, paused: null, rollback: null, parkedAt: null, locks: [], locksLost: false, wanted: [], restarts: 0,
       facts: 1, endedAt: null, traceparent,
     };
   }
@@ -38,7 +38,7 @@ function apply(state: Workflow, fact: Exclude<WorkflowFact, { name: 'IntentSubmi
     case 'LocksTaken': return { ...state, locks: [...state.locks, ...fact.locks], locksLost: false };
     case 'LocksLost': return { ...state, locks: [], locksLost: true };
     case 'WorkflowRestarted': return {
-      ...state, status: 'running', rollback: null, parkedAt: null, restarts: fact.restarts,
+      ...state, status: 'running', rollback: null, parkedAt: null, restarts: fact.restarts, wanted: [...state.wanted, ...state.rollback?.wanted ?? []],
       steps: state.steps.map(s => ({ ...newStep(), generation: s.generation + 1, attempts: s.attempts })),
     };
     case 'StepStarted': return {
@@ -53,7 +53,7 @@ function apply(state: Workflow, fact: Exclude<WorkflowFact, { name: 'IntentSubmi
     case 'StepUnknown': return step(fact.index, { status: 'unknown', error: fact.error, probe: fact.probe, probedAt: at, parked: fact.parked });
     case 'StepDidNotHappen': return step(fact.index, again(state.steps[fact.index]!));
     case 'StepSkipped': return step(fact.index, { status: 'skipped', asked: null });
-    case 'RollbackStarted': return { ...state, status: 'rollingBack', paused: null, parkedAt: null, endedAt: null, rollback: { code: fact.code, reason: fact.reason, by: fact.by, fact: id, since: at } };
+    case 'RollbackStarted': return { ...state, status: 'rollingBack', paused: null, parkedAt: null, endedAt: null, rollback: { code: fact.code, reason: fact.reason, by: fact.by, fact: id, since: at, wanted: fact.wanted ?? [] } };
     case 'StepUndoStarted': return {
       ...step(fact.index, { status: 'undoing', undo: { status: 'running', attempt: fact.attempt, fact: id, startedAt: at, probe: 0, code: null } }),
       status: 'rollingBack', parkedAt: null,

@@ -97,7 +97,7 @@ function askFor(turn: Turn, indices: readonly number[]): void {
 function holdsLocks(turn: Turn, ready: readonly number[]): boolean {
   const { state } = turn;
   const first = state.locks.length === 0;
-  const wanted = first ? state.steps.flatMap((step, index) => (step.status === 'succeeded' || step.status === 'skipped' ? [] : locksOf(state, index))) : ready.flatMap(index => locksOf(state, index));
+  const wanted = first ? [...state.wanted, ...state.steps.flatMap((step, index) => (step.status === 'succeeded' || step.status === 'skipped' ? [] : locksOf(state, index)))] : ready.flatMap(index => locksOf(state, index));
   const missing = missingLocks(state, first && state.steps.some(step => step.status === 'succeeded') ? [...wanted, ...state.steps.flatMap((_, index) => locksOf(state, index))] : wanted);
   if (missing.length === 0) return true;
   turn.wants = { locks: merged(missing), late: !first };

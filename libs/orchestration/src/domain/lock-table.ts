@@ -14,8 +14,9 @@ interface Waiting { readonly workflow: string; locks: readonly Lock[]; late: boo
 
 /**
  * Who holds and who waits, worked out anew from the workflows' facts at every start. Age is the workflow's id (UUID v7:
- * older is smaller). A first request is granted whole or waits, in order of age, holding nothing. A late one, of a
- * workflow that holds already, waits only for younger holders and dies before an older one: so no circle can form.
+ * older is smaller). A first request is granted whole or waits, in order of age and behind every late one, holding
+ * nothing. A late one, of a workflow that holds already, waits only for younger holders and dies before an older one,
+ * also when that comes to hold while it waits: so no circle can form.
  */
 export class LockTable {
   readonly #holders = new Map<string, Map<string, LockMode>>();
@@ -66,18 +67,29 @@ export class LockTable {
     return true;
   }
 
-  /** Who can go on now, oldest first. Each is granted at once. */
+  /** Who can go on now, late ones first, then the oldest. Each is granted at once. */
   grantWaiting(at: number): readonly { readonly workflow: string; readonly locks: readonly Lock[] }[] {
     if (this.#waiting.size === 0) return [];
     const granted: { workflow: string; locks: readonly Lock[] }[] = [];
     const ahead: Lock[] = [];
-    for (const { workflow, locks, late } of [...this.#waiting.values()].sort((a, b) => (a.workflow < b.workflow ? -1 : 1))) {
+    for (const { workflow, locks, late } of [...this.#waiting.values()].sort((a, b) => Number(b.late) - Number(a.late) || (a.workflow < b.workflow ? -1 : 1))) {
       if (this.#blockers(workflow, locks).length === 0 && (late || !collide(ahead, locks))) {
         this.grant(workflow, locks, at);
         granted.push({ workflow, locks });
-      } else if (!late) ahead.push(...locks);
+      } else ahead.push(...locks);
     }
     return granted;
+  }
+
+  /** Late ones that now wait for an older holder. They wait no longer and have to die. @param may those that can */
+  yielding(may: (workflow: string) => boolean): readonly { readonly workflow: string; readonly holder: string; readonly locks: readonly Lock[] }[] {
+    const dying: { workflow: string; holder: string; locks: readonly Lock[] }[] = [];
+    for (const { workflow, locks, late } of this.#waiting.values()) {
+      const holder = late ? this.#blockers(workflow, locks).find(blocker => blocker < workflow) : undefined;
+      if (holder !== undefined && may(workflow)) dying.push({ workflow, holder, locks });
+    }
+    for (const { workflow } of dying) this.#waiting.delete(workflow);
+    return dying;
   }
 
   view(): readonly { readonly workflow: string; readonly resource: string; readonly mode: LockMode; readonly since: number; readonly waiting: readonly string[] }[] {
@@ -98,7 +110,7 @@ export class LockTable {
   }
 
   #behindOthers(workflow: string, locks: readonly Lock[]): boolean {
-    for (const other of this.#waiting.values()) if (!other.late && other.workflow < workflow && collide(other.locks, locks)) return true;
+    for (const other of this.#waiting.values()) if (other.workflow !== workflow && (other.late || other.workflow < workflow) && collide(other.locks, locks)) return true;
     return false;
   }
 }

@@ -31,6 +31,29 @@ describe('LockTable', () => {
     expect(table.request(OLD, [lock('b')], true, 0).answer).toBe('waiting');
     expect(table.request(YOUNG, [lock('a')], true, 0)).toEqual({ answer: 'die', holder: OLD });
   });
+  it('makes whoever begins wait behind one that waits while holding, however old', () => {
+    const table = new LockTable();
+    table.request(YOUNG, [lock('x')], false, 0);
+    table.request(MID, [lock('y')], false, 0);
+    expect(table.request(MID, [lock('x')], true, 0).answer).toBe('waiting');
+    expect(table.request(OLD, [lock('x')], false, 0).answer).toBe('waiting');
+    table.release(YOUNG);
+    expect(table.request(YOUNG, [lock('x')], false, 0).answer).toBe('waiting');
+    expect(table.grantWaiting(0).map(g => g.workflow)).toEqual([MID]);
+  });
+  it('makes one yield that waits when an older one comes to hold what it waits for', () => {
+    const table = new LockTable();
+    table.request(YOUNG, [lock('x')], false, 0);
+    table.request(OLD, [lock('a')], false, 0);
+    table.request(MID, [lock('b')], false, 0);
+    table.request(OLD, [lock('x')], true, 0);
+    table.request(MID, [lock('x')], true, 0);
+    table.release(YOUNG);
+    expect(table.grantWaiting(0).map(g => g.workflow)).toEqual([OLD]);
+    expect(table.yielding(() => false)).toEqual([]);
+    expect(table.yielding(() => true)).toEqual([{ workflow: MID, holder: OLD, locks: [lock('x')] }]);
+    expect(table.waiting).toBe(0);
+  });
   it('keeps a writer out of a folder that is being read, and two writers of two files in it apart from nobody', () => {
     const table = new LockTable();
     table.request(OLD, [lock('f', 'intentWrite'), lock('f/x')], false, 0);

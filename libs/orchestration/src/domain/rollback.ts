@@ -1,4 +1,5 @@
-import { overlap, locksOf, merged, missingLocks, touched } from './conflicts';
+import type { Lock } from '@aifirst/contracts';
+import { overlap, locksOf, merged, missingLocks, targetOf, touched } from './conflicts';
 import { undoCommand, probeCommand } from './commands';
 import { end, driveUnknowns, PROBE_PAUSES_MS } from './forward';
 import type { Turn } from './turn';
@@ -8,8 +9,9 @@ import type { Workflow } from './workflow';
 export const UNDO_REPORT_MS_MAX = 60_000;
 const RESTARTS_MAX = 5;
 
-export function beginRollback(turn: Turn, code: string, reason: string, by: string): void {
-  turn.record({ name: 'RollbackStarted', reason, by, code });
+/** @param wanted locks that it yields for, and waits for before it begins again */
+export function beginRollback(turn: Turn, code: string, reason: string, by: string, wanted?: readonly Lock[]): void {
+  turn.record({ name: 'RollbackStarted', reason, by, code, ...(wanted === undefined ? {} : { wanted }) });
   advanceRollback(turn);
 }
 
@@ -27,7 +29,7 @@ export function advanceRollback(turn: Turn): void {
   const todo = turn.state.steps.flatMap((step, index) => (needsUndo(turn.state, index) && step.status === 'succeeded' ? [index] : []));
   const missing = todo.length === 0 ? [] : missingLocks(turn.state, todo.flatMap(index => locksOf(turn.state, index)));
   if (missing.length > 0) { turn.wants = { locks: merged(missing), late: turn.state.locks.length > 0 }; return; }
-  for (const index of todo) if (mayUndo(turn.state, index)) undo(turn, index, 1);
+  undoWhatMayBe(turn, todo);
   settle(turn);
 }
 
@@ -35,7 +37,7 @@ export function advanceRollback(turn: Turn): void {
 export function retryRollback(turn: Turn, by: string, reason: string): void {
   turn.record({ name: 'RollbackStarted', reason, by, code: 'REQUESTED' });
   turn.state.steps.forEach((step, index) => {
-    if (step.status === 'undoBlocked' && mayUndo(turn.state, index)) undo(turn, index, (step.undo?.attempt ?? 0) + 1);
+    if (step.status === 'undoBlocked' && !heldBack(turn.state)(index)) undo(turn, index, (step.undo?.attempt ?? 0) + 1);
     if (step.status === 'unknown' && step.parked) turn.record({ name: 'StepUnknown', step: turn.plan(index).id, index, generation: step.generation, error: step.error!, probe: step.probe + 1, parked: false, decision: step.decision!.fact });
   });
   turn.state.steps.forEach((step, index) => {
@@ -55,38 +57,69 @@ function undo(turn: Turn, index: number, attempt: number): void {
   turn.send(undoCommand(turn.state, index, turn.now.epoch));
 }
 
-/** Everything that rests on this step is taken back, or can't be and has nothing to do with it. */
-function mayUndo(state: Workflow, index: number): boolean {
-  return state.steps.every((other, at) => {
-    if (at === index) return true;
-    const open = ['running', 'unknown', 'undoing'].includes(other.status) || (other.status === 'succeeded' && needsUndo(state, at));
-    const blocked = other.status === 'undoBlocked';
-    if (!open && !blocked) return true;
-    if (!restsOn(state, at, index)) return true;
-    // Why: two steps on one connection are taken back against the order of their acts, as the later one may stand in a
-    // folder that the earlier one made or touched; but only what really depends is held back by a blocked one.
-    return blocked ? !dependsOn(state, at, index) && !sharesResource(state, at, index) : false;
-  });
-}
-
-/** Must `later` be taken back before `earlier`? */
-function restsOn(state: Workflow, later: number, earlier: number): boolean {
-  if (dependsOn(state, later, earlier)) return true;
-  const connection = state.start.steps[later]!.connection;
-  if (connection === null || connection !== state.start.steps[earlier]!.connection || state.start.steps[later]!.reversibility === 'readOnly') return false;
-  const [a, b] = [state.steps[later]!, state.steps[earlier]!];
-  return a.status === 'running' || a.status === 'unknown' || a.actSequence > b.actSequence;
-}
-
-function dependsOn(state: Workflow, later: number, earlier: number): boolean {
-  const open = [...state.start.steps[later]!.after];
-  const seen = new Set(open);
-  while (open.length > 0) {
-    const at = open.pop()!;
-    if (at === earlier) return true;
-    for (const next of state.start.steps[at]!.after) if (!seen.has(next)) { seen.add(next); open.push(next); }
+/** Begins every undo that may begin. One that turns out to be impossible at once may free others. */
+function undoWhatMayBe(turn: Turn, todo: readonly number[]): void {
+  for (let left = todo; ;) {
+    const isHeldBack = heldBack(turn.state);
+    const now = left.filter(index => !isHeldBack(index));
+    if (now.length === 0) return;
+    for (const index of now) undo(turn, index, 1);
+    left = left.filter(index => isHeldBack(index));
   }
-  return false;
+}
+
+/**
+ * Must a step wait with its undo, as something that rests on it is still to be taken back, or can't be and has to do with it?
+ * Two steps on one target are taken back against the order of their acts, as the later one may stand in a folder that
+ * the earlier one made or touched; but only what really depends is held back by a blocked one.
+ */
+function heldBack(state: Workflow): (index: number) => boolean {
+  const open: number[] = [];
+  const blocked: number[] = [];
+  state.steps.forEach(({ status }, index) => {
+    if (status === 'undoBlocked') blocked.push(index);
+    else if (status === 'running' || status === 'unknown' || status === 'undoing' || (status === 'succeeded' && needsUndo(state, index))) open.push(index);
+  });
+  const depended = allBelow(state, [...open, ...blocked]);
+  const lastAct = new Map<string, number>();
+  for (const index of open) {
+    const target = targetOf(state, index);
+    if (target !== null && state.start.steps[index]!.reversibility !== 'readOnly') lastAct.set(target, Math.max(actOf(state, index), lastAct.get(target) ?? -Infinity));
+  }
+  return index => {
+    if (depended.has(index)) return true;
+    const target = targetOf(state, index);
+    if (target === null) return false;
+    const act = state.steps[index]!.actSequence;
+    return [...lastAct].some(([other, last]) => last > act && overlap(other, target))
+      || blocked.some(other => other !== index && actOf(state, other) > act && sharesResource(state, other, index));
+  };
+}
+
+/** When it acted, among the acts on its target; what may still act comes last. */
+const actOf = (state: Workflow, index: number): number => {
+  const { status, actSequence } = state.steps[index]!;
+  return status === 'running' || status === 'unknown' ? Infinity : actSequence;
+};
+
+const NAMED_MAX = 20;
+/** Steps with what they touch, for a person. */
+function namesOf(state: Workflow, steps: readonly number[]): string {
+  const names = steps.slice(0, NAMED_MAX).map(index => {
+    const { resources } = state.steps[index]!;
+    return `\`${state.start.steps[index]!.id}\`${resources.length === 0 ? '' : ` (${resources.join(', ')})`}`;
+  });
+  return `${names.join(', ')}${steps.length > NAMED_MAX ? ` and ${steps.length - NAMED_MAX} more` : ''}`;
+}
+
+/** Every step that one of these depends on, at whatever distance. */
+function allBelow(state: Workflow, steps: readonly number[]): ReadonlySet<number> {
+  const below = new Set<number>();
+  const open = [...steps];
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    for (const next of state.start.steps[at]!.after) if (!below.has(next)) { below.add(next); open.push(next); }
+  }
+  return below;
 }
 
 const sharesResource = (state: Workflow, a: number, b: number): boolean =>
@@ -114,13 +147,18 @@ function settle(turn: Turn): void {
   const { state } = turn;
   if (state.status !== 'rollingBack') return;
   if (state.steps.some(step => step.status === 'running' || step.status === 'undoing' || (step.status === 'unknown' && !step.parked))) return;
-  const blocked = state.steps.flatMap((step, index) => (step.status === 'undoBlocked' || step.status === 'unknown' ? [turn.plan(index).id] : []));
+  const blocked = state.steps.flatMap((step, index) => (step.status === 'undoBlocked' || step.status === 'unknown' ? [index] : []));
   if (blocked.length > 0) {
-    turn.record({ name: 'RollbackParked', code: state.steps.some(step => step.status === 'unknown' || step.undo?.code === 'OUTCOME_UNKNOWN') ? 'OUTCOME_UNKNOWN' : state.steps.find(step => step.status === 'undoBlocked')?.undo?.code ?? 'TARGET_CHANGED', reason: `could not be undone: ${blocked.map(id => `\`${id}\``).join(', ')}` });
+    turn.record({ name: 'RollbackParked', code: state.steps.some(step => step.status === 'unknown' || step.undo?.code === 'OUTCOME_UNKNOWN') ? 'OUTCOME_UNKNOWN' : state.steps.find(step => step.status === 'undoBlocked')?.undo?.code ?? 'TARGET_CHANGED', reason: `could not be undone: ${namesOf(state, blocked)}` });
     return;
   }
   if (state.steps.some((step, index) => step.status === 'succeeded' && needsUndo(state, index))) return;
   const { rollback } = state;
-  if (rollback?.code === 'DIED' && state.restarts < RESTARTS_MAX) { turn.record({ name: 'WorkflowRestarted', restarts: state.restarts + 1 }); return; }
+  if (rollback?.code === 'DIED' && state.restarts < RESTARTS_MAX) {
+    // Why: it yields what it holds, or the one it yields to would wait for it for ever.
+    if (state.locks.length > 0) turn.record({ name: 'LocksLost', code: 'DIED', reason: rollback.reason, by: rollback.by });
+    turn.record({ name: 'WorkflowRestarted', restarts: state.restarts + 1 });
+    return;
+  }
   end(turn, rollback?.code === 'CANCELLED_BEFORE_EFFECT' ? 'cancelled' : 'rolledBack', rollback?.code === 'DIED' ? 'LOCKED' : rollback?.code ?? null, rollback?.reason ?? null);
 }

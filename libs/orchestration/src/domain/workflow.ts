@@ -48,11 +48,13 @@ export interface Workflow {
   readonly questions: number;
   /** What holds it, where the status is `paused`. `failed`: a step's failure with `onFailure: pause`. */
   readonly paused: { readonly code: string; readonly by: string; readonly since: number; readonly failed: boolean } | null;
-  readonly rollback: { readonly code: string; readonly reason: string; readonly by: string; readonly fact: string; readonly since: number } | null;
+  readonly rollback: { readonly code: string; readonly reason: string; readonly by: string; readonly fact: string; readonly since: number; readonly wanted: readonly Lock[] } | null;
   readonly parkedAt: number | null;
   /** What it holds; empty also after `LocksLost`. */
   readonly locks: readonly Lock[];
   readonly locksLost: boolean;
+  /** What it yielded for: taken before it begins again. */
+  readonly wanted: readonly Lock[];
   readonly restarts: number;
   /** Facts so far: the next one's id is `<id>/<facts + 1>`. */
   readonly facts: number;
