@@ -32,7 +32,7 @@ export function hasUnknownResources(templates: readonly ResourceTemplate[], inpu
 const FIELD = /\{([A-Za-z0-9_-]+)\}/g;
 const fieldsOf = (template: string): string[] => Array.from(template.matchAll(FIELD), match => match[1]!);
 
-const LAST_FIELD = /\/\{([A-Za-z0-9_-]+)\}$/;
+const LAST_FIELD = /(?<=[^/])\/\{([A-Za-z0-9_-]+)\}$/;
 /** What is read without a path is read whole. */
 function withoutAbsentEnd(template: string, input: JsonObject): string {
   const last = LAST_FIELD.exec(template);
