@@ -3,3 +3,4 @@ export { AuditService, type AuditServiceOptions } from './audit-service';
 export type { Gap } from './domain/sequencer';
 export { NoteSigner } from './note-signer';
 export { EXPORT_FORMAT } from './reading/exporter';
+export * from './verify';

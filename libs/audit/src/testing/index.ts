@@ -1,1 +1,1 @@
-export {};
+export { aFact, workflowFacts, type FactParts } from './facts';
