@@ -91,7 +91,8 @@ async function compose(config: RuntimeConfig, logger: ReturnType<typeof makeLogg
       logger.error({ group, code: parked[0]?.code, messages: parked.length }, 'messages were parked');
     },
   });
-  for (const log of [gatewayLog, orchestratorLog, policyLog, journalLog]) await bus.attach(feedOf(log));
+  const feeds = [gatewayLog, orchestratorLog, policyLog, journalLog].map(feedOf);
+  for (const feed of feeds) await bus.attach(feed);
   ends.push(() => bus.stop());
   for (const [schema, deadLetters] of letters) answerForDeadLetters(schema as Exclude<Schema, 'vault'>, query, bus, deadLetters);
 
@@ -131,15 +132,24 @@ async function compose(config: RuntimeConfig, logger: ReturnType<typeof makeLogg
   });
   const orchestratorService = new OrchestratorService(orchestrator, orchestratorLog, bus, query);
 
+  const audit = new AuditService({
+    bus, query, feeds: () => feeds, connection: connection('audit'), schema: schemaName('audit'), deployment: config.deployment, key: auditKey, clock: systemClock,
+    onGap: gap => logger.warn({ part: 'audit', ...gap }, 'facts are missing and have been asked for'),
+    onDefect: detail => logger.error({ part: 'audit' }, detail),
+    onRetrying: error => logger.warn({ part: 'audit', err: error }, 'folding is tried again'),
+    onEnded: fatal('audit'),
+  });
+  await audit.start();
+  ends.push(() => audit.stop());
+
   const views = new PostgresWorkflowViews({ connection: connection('gateway'), schema: schemaName('gateway'), store: storeOf('gateway') });
   ends.push(() => views.close());
-  let audit: AuditService | null = null;
   const gateway = await createGateway({
     log: gatewayLog, views, bus, query, vault, clock: systemClock, ids: systemIds, adminToken, version: VERSION, logger: gatewayLogger(logger), metrics: () => metrics.render(), historyDays: config.historyDays, onAnswered: answered(metrics, tracing),
     readiness: [
       { name: 'orchestrator', check: () => (orchestratorReady ? null : 'is reading its log') },
       { name: 'adapter-os', check: () => (journalReady ? null : 'is looking after what an earlier process left') },
-      { name: 'audit', check: () => (audit === null ? 'is starting' : null) },
+      { name: 'audit', check: () => { audit.ready(); return null; } },
       { name: 'policy', check: () => (control.epochOf('default') === null ? 'has not said what holds' : null) },
     ],
   });
@@ -156,14 +166,14 @@ async function compose(config: RuntimeConfig, logger: ReturnType<typeof makeLogg
   await orchestratorService.start();
   ends.push(() => orchestratorService.stop());
   orchestratorReady = true;
-  // PLACEHOLDER audit
-
   metrics.gauge('aifirst_consumer_lag', 'Messages known to wait, by consumer', () => [
+    [gateway.projection.lag(), { consumer: 'gateway.views' }], [audit.lag(), { consumer: 'audit.fold' }],
     [orchestratorService.lag(), { consumer: 'orchestrator.workflows' }], [policyModule.lag(), { consumer: 'policy.decisions' }], [adapterConsumer.lag(), { consumer: 'adapter-os.steps' }],
   ]);
   metrics.gauge('aifirst_queue_depth', 'What waits for its turn, by queue', () => [
     [gateway.queueDepth(), { queue: 'gateway.intake' }], [orchestrator.queueDepth, { queue: 'orchestrator.inputs' }], [journal.depth().waiting, { queue: 'adapter-os.waiting' }],
   ]);
+  metrics.gauge('aifirst_audit_lag', 'Facts that are not in a log yet', () => [[audit.lag(), {}]]);
   metrics.gauge('aifirst_open_workflows', 'Workflows that have not ended', () => [[orchestrator.openWorkflows, {}]]);
 
   const sweeping = setInterval(() => void journal.sweep(systemClock.now()).catch((error: unknown) => logger.warn({ err: error }, 'what undo no longer needs could not be let go of')), SWEEP_EVERY_MS).unref();
