@@ -50,13 +50,19 @@ async function call(port, token, method, path, body) {
   return response.json();
 }
 
+/** Where the database's files lie: beside the rest, or where its user can reach them (then `postgres.path` names the place). */
+const placeOf = dataDir => { try { return readFileSync(join(dataDir, 'postgres.path'), 'utf8').trim(); } catch { return join(dataDir, 'postgres'); } };
+
 /** Commits and row writes of the whole cluster, from PostgreSQL's own statistics. */
 async function databaseCounts(dataDir) {
   const { Client } = createRequire(join(root, 'package.json'))('pg');
-  const { connectionOfRunning } = createRequire(join(root, 'package.json'))(join(root, 'libs/embedded-postgres/dist/index.js'));
-  if (connectionOfRunning === undefined) return null;
-  const client = new Client(connectionOfRunning(dataDir));
+  const place = placeOf(dataDir);
+  const options = /unix_socket_directories=(\S+)/.exec(treeOf(server.child.pid).map(({ pid }) => { try { return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '); } catch { return ''; } }).find(line => line.includes('unix_socket_directories=')) ?? '');
+  if (options === null) return null;
+  const client = new Client({ host: options[1], user: 'aifirst', database: 'postgres', password: readFileSync(join(place, 'password'), 'utf8').trim() });
   await client.connect();
+  // Why: a backend hands its counts in when it is idle for a second.
+  await new Promise(resolve => setTimeout(resolve, 1_500));
   const { rows: [counts] } = await client.query('SELECT sum(xact_commit)::float8 AS commits, sum(tup_inserted + tup_updated + tup_deleted)::float8 AS rows FROM pg_stat_database');
   await client.end();
   return counts;
@@ -72,10 +78,10 @@ try {
   const admin = readFileSync(join(dataDir, 'admin.token'), 'utf8').trim();
   await call(port, admin, 'PUT', '/v1/roles/bench', { capabilities: ['noop'], connections: [] });
   const { token } = await call(port, admin, 'POST', '/v1/agents', { name: 'bench', owner: 'bench', roles: ['bench'] });
-  const before = { bytes: folderBytes(dataDir), counts: await databaseCounts(dataDir), ticks: treeOf(server.child.pid).reduce((sum, p) => sum + p.ticks, 0) };
+  const before = { bytes: folderBytes(placeOf(dataDir)), counts: await databaseCounts(dataDir), ticks: treeOf(server.child.pid).reduce((sum, p) => sum + p.ticks, 0) };
   const driver = spawn(process.execPath, [join(here, 'driver.mjs'), `http://127.0.0.1:${port}`, token], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'], env: process.env });
   let memory = null;
-  driver.on('message', ({ phase }) => { if (phase === 'inFlight200') memory = treeOf(server.child.pid).map(({ name, pid, kiB, sharedKiB }) => ({ name, pid, MiB: Math.round(kiB / 1024), sharedMiB: Math.round(sharedKiB / 1024) })); });
+  driver.on('message', ({ phase }) => { if (phase === 'inFlight200') memory = treeOf(server.child.pid).reduce((sum, { name, kiB, sharedKiB }) => { const of = sum[name] ??= { processes: 0, ownMiB: 0 }; of.processes++; of.ownMiB += Math.round((kiB - sharedKiB) / 1024); return sum; }, {}); });
   let text = '';
   driver.stdout.on('data', chunk => { text += chunk; });
   const code = await new Promise(resolve => driver.once('exit', resolve));
@@ -83,7 +89,7 @@ try {
   const load = JSON.parse(text);
   const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
   const workflows = [...metrics.matchAll(/^aifirst_workflows_total\{[^}]*\} (\d+)/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
-  const after = { bytes: folderBytes(dataDir), counts: await databaseCounts(dataDir), ticks: treeOf(server.child.pid).reduce((sum, p) => sum + p.ticks, 0) };
+  const after = { bytes: folderBytes(placeOf(dataDir)), counts: await databaseCounts(dataDir), ticks: treeOf(server.child.pid).reduce((sum, p) => sum + p.ticks, 0) };
   const each = (a, b) => (a === null || b === null ? null : Number(((b - a) / workflows).toFixed(2)));
   console.log(JSON.stringify({
     benchmark: 'three-step noop workflows over HTTP', node: process.version, cores: cpus().length, ...load,
@@ -95,5 +101,7 @@ try {
   }));
 } finally {
   if (server !== undefined && server.child.exitCode === null) await stopServer(server.child);
+  const place = placeOf(dataDir);
+  rmSync(place, { recursive: true, force: true });
   rmSync(dataDir, { recursive: true, force: true });
 }
