@@ -424,7 +424,8 @@ export class Orchestrator {
         // Why: without its beginning it ended before the low-water mark.
         if (known === undefined || row.version <= known.version) continue;
         try {
-          found.set(row.stream, { ...known, state: foldRow(known.state, row), version: row.version });
+          // Why: what follows a snapshot lies before the head, and the next recovery needs it as much as this one.
+          found.set(row.stream, { ...known, state: foldRow(known.state, row), version: row.version, firstPosition: Math.min(known.firstPosition, row.position) });
         } catch (error) {
           this.#options.onDefect?.(row.stream, error);
           found.delete(row.stream);
