@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import canonicalize from 'canonicalize';
 import type { Json } from '@aifirst/kernel';
 import { textMeans } from '../digest';
-import { aFact } from '../testing';
+import { aFact } from '../testing/facts';
 import { bareLeafText, LEAF_BYTES_MAX, leafText } from './leaf';
 
 const leafOf = (data: Record<string, Json>): Record<string, unknown> & { data: Record<string, unknown> } => {

@@ -1,4 +1,4 @@
-import { InvariantViolation } from '@aifirst/kernel';
+import { InvariantViolation, OperationalError } from '@aifirst/kernel';
 import type { Client, ClientConfig } from 'pg';
 import { base64, newHasher } from '../digest';
 import { checkpointText, originOf, signedNote } from '../domain/checkpoint';
@@ -23,6 +23,11 @@ const SIGN = `WITH t AS (INSERT INTO tile (tenant, level, index, root, hashes)
   INSERT INTO checkpoint (tenant, size, root, note) SELECT c.tenant, c.size, c.root, c.note FROM unnest($6::text[], $7::int8[], $8::bytea[], $9::text[]) AS c (tenant, size, root, note) ON CONFLICT DO NOTHING`;
 /** A server whose default is off would show checkpoints that are not on disk; a stricter default stays. */
 const FLUSH = `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`;
+
+/** Entries that were committed are not there: the database has lost them in a crash, or somebody has taken them away. */
+export class EntriesMissing extends OperationalError {
+  constructor(tenant: string, readonly index: number) { super('AUDIT_ENTRIES_MISSING', `entry ${index} of the log of \`${tenant}\` is gone`, { retryable: true }); }
+}
 
 /**
  * Signs what is stored, never what is in memory: entries are read back, hashed again and compared with what was noted of
@@ -95,7 +100,7 @@ export class Checkpointer {
     const end = Math.min(upTo, tree.size + LEAVES_PER_CHECKPOINT);
     while (tree.size < end) {
       const { rows } = await client.query<StoredBundle>({ name: 'rows', text: ROWS, values: [tenant, tree.size, ROWS_PER_READ] });
-      if (rows.length === 0) throw new InvariantViolation(`entry ${tree.size} of the log of \`${tenant}\` is gone`);
+      if (rows.length === 0) throw new EntriesMissing(tenant, tree.size);
       for (const row of rows) {
         if (Number(row.first) !== tree.size) throw new InvariantViolation(`entry ${tree.size} of the log of \`${tenant}\` is gone`);
         if (tree.size >= end) break;

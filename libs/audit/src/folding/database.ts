@@ -27,13 +27,19 @@ export function connectionOf(base: ClientConfig, schema: string, name: string, c
 export class Connection {
   #client: Client | null = null;
 
-  constructor(private readonly config: ClientConfig, private readonly begin: (client: Client) => Promise<void> = async () => undefined) {}
+  /** @param onLost called when a connection that stood was lost, not by us */
+  constructor(private readonly config: ClientConfig, private readonly begin: (client: Client) => Promise<void> = async () => undefined, private readonly onLost: () => void = () => undefined) {}
 
   async client(): Promise<Client> {
     if (this.#client !== null) return this.#client;
     const client = new Client(this.config);
-    client.on('error', () => { if (this.#client === client) this.#client = null; });
-    client.on('end', () => { if (this.#client === client) this.#client = null; });
+    const lost = (): void => {
+      if (this.#client !== client) return;
+      this.#client = null;
+      this.onLost();
+    };
+    client.on('error', lost);
+    client.on('end', lost);
     try {
       await client.connect();
       await this.begin(client);
@@ -93,8 +99,9 @@ export class FoldDatabase {
   #session = 0;
   #revision = 0;
 
-  constructor(config: ClientConfig, schema: string, private readonly onRetrying: (error: unknown) => void) {
-    this.#connection = new Connection(connectionOf(config, schema, 'folding', 'unflushed'));
+  /** @param onLost when the connection was lost, perhaps by a crash of the database: `standing` knows */
+  constructor(config: ClientConfig, schema: string, private readonly onRetrying: (error: unknown) => void, onLost: () => void) {
+    this.#connection = new Connection(connectionOf(config, schema, 'folding', 'unflushed'), undefined, onLost);
   }
 
   /** Takes the logs over; a former owner's next commit is refused. */
@@ -104,6 +111,15 @@ export class FoldDatabase {
     this.#session = Number(row.session);
     this.#revision = Number(row.revision);
     return this.#stateOf(row);
+  }
+
+  /** Is everything still there that was committed? @throws Fenced */
+  standing(): Promise<'stored' | 'lost'> {
+    return this.#again(async client => {
+      const { rows: [row] } = await client.query(STATE, [this.#owner]);
+      if (row === undefined) throw this.#fenced();
+      return Number(row.revision) === this.#revision ? 'stored' : 'lost';
+    });
   }
 
   /** What is stored now: after commits were lost. */

@@ -38,7 +38,7 @@ export class Feeder {
 
   constructor(private readonly options: FeederOptions, folding: (events: FolderEvents) => Folding) {
     this.folder = folding({
-      onProgress: progress => { if (progress.run === this.#progress.run) { this.#progress = progress; this.#forgetFilled(); this.#wake(); } },
+      onProgress: progress => { if (progress.run === this.#progress.run) { this.#progress = progress; this.#wake(); } },
       onGaps: gaps => { this.#gaps = gaps; for (const gap of gaps) this.#fill(gap); },
       onRestart: progress => { this.#restart(progress); },
       onDefect: detail => { options.onDefect?.(detail); },
@@ -125,10 +125,6 @@ export class Feeder {
     if (feed === undefined) { await this.#resubscribe(); return; }
     const facts = await readGap(feed, gap);
     if (facts.length > 0 && !this.#stopped) this.#send([[feed.source, facts]], facts.length, {});
-  }
-
-  #forgetFilled(): void {
-    if (this.#gaps.length > 0) this.#gaps = this.#gaps.filter(({ producer, from }) => (this.#progress.producers[producer] ?? 0) < from);
   }
 
   #restart(progress: Progress): void {

@@ -6,7 +6,7 @@ import { textMeans } from '../digest';
 import { bareLeafText, leafText, type LeafEvent } from '../domain/leaf';
 import { HeldPositions, Sequencer, type Gap } from '../domain/sequencer';
 import { NoteSigner } from '../note-signer';
-import { Checkpointer } from './checkpointer';
+import { Checkpointer, EntriesMissing } from './checkpointer';
 import { FoldDatabase, type FoldState } from './database';
 import { OpenBundle, type BundleRow } from './open-bundle';
 
@@ -51,7 +51,7 @@ export interface Progress {
 
 export interface FolderEvents {
   onProgress(progress: Progress): void;
-  /** Numbers are missing. Told again with every batch until they have come. */
+  /** Numbers are missing: told with every batch while there are any, and once there are none any more. */
   onGaps(gaps: readonly Gap[]): void;
   /** The database lost commits: everything after `positions` must come again, as the next run. */
   onRestart(progress: Progress): void;
@@ -79,6 +79,7 @@ export class Folder {
   #run = 0;
   #received = 0;
   #pending = 0;
+  #hasGaps = false;
   #closed: BundleRow[] = [];
   #timer: NodeJS.Timeout | null = null;
   #timerMs = Infinity;
@@ -89,7 +90,7 @@ export class Folder {
   #ended = false;
 
   constructor(options: FolderOptions, private readonly events: FolderEvents) {
-    this.#database = new FoldDatabase(options.connection, options.schema, error => { events.onRetrying(error); });
+    this.#database = new FoldDatabase(options.connection, options.schema, error => { events.onRetrying(error); }, () => { void this.#recheck(); });
     this.#checkpointer = new Checkpointer(options.connection, options.schema, options.deployment, new NoteSigner(options.seed), detail => { events.onDefect(detail); });
     this.#bundleMs = options.bundleMs ?? BUNDLE_MS;
     this.#checkpointMs = options.checkpointMs ?? CHECKPOINT_MS;
@@ -118,7 +119,8 @@ export class Folder {
     for (const event of ready) this.#fold(event);
     for (const [source, position] of Object.entries(positions)) this.#held.add(source, position, needs.get(source) ?? new Map());
     const gaps = this.#sequencer.gaps();
-    if (gaps.length > 0) this.events.onGaps(gaps);
+    if (gaps.length > 0 || this.#hasGaps) this.events.onGaps(gaps);
+    this.#hasGaps = gaps.length > 0;
     this.#flushLater(this.#pending >= BUNDLE_EVENTS ? 0 : this.#pending > 0 || ready.length === 0 ? this.#bundleMs : IDLE_POSITIONS_MS);
   }
 
@@ -172,14 +174,25 @@ export class Folder {
   #flushNow(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    this.#flushing ??= this.#store()
-      .catch(error => this.#fail(error))
-      .finally(() => {
-        this.#flushing = null;
-        if (this.#pending > 0) this.#flushLater(this.#pending >= BUNDLE_EVENTS ? 0 : this.#bundleMs);
-        this.#signLater(this.#checkpointMs);
-      });
+    return this.#flushing ?? this.#exclusively(() => this.#store());
+  }
+
+  /** One at a time speaks to the database of what was folded. */
+  #exclusively(work: () => Promise<void>): Promise<void> {
+    this.#flushing = work().catch((error: unknown) => { void this.#fail(error); }).finally(() => {
+      this.#flushing = null;
+      if (this.#pending > 0) this.#flushLater(this.#pending >= BUNDLE_EVENTS ? 0 : this.#bundleMs);
+      this.#signLater(this.#checkpointMs);
+    });
     return this.#flushing;
+  }
+
+  /** After a lost connection: commits that were not flushed are gone with a crash of the database. @returns whether nothing was */
+  async #recheck(): Promise<boolean> {
+    while (this.#flushing !== null) await this.#flushing;
+    const run = this.#run;
+    if (!this.#ended) await this.#exclusively(async () => { if (await this.#database.standing() === 'lost') await this.#restart(); });
+    return run === this.#run;
   }
 
   async #store(): Promise<void> {
@@ -221,6 +234,7 @@ export class Folder {
     this.#closed = [];
     this.#pending = 0;
     this.#received = 0;
+    this.#hasGaps = false;
     this.#storedSizes = new Map([...logs].map(([tenant, { size }]) => [tenant, size]));
     this.#stored = { run: this.#run, settled: 0, positions, producers };
     this.#checkpointer.forget();
@@ -242,7 +256,8 @@ export class Folder {
         while (!await this.#checkpointer.sign(new Map(this.#storedSizes))) { /* more than one checkpoint's worth has piled up */ }
       } catch (error) {
         next = CHECKPOINT_RETRY_MS;
-        this.events.onRetrying(error);
+        if (error instanceof EntriesMissing && await this.#recheck() && !this.#ended) this.events.onDefect(error.message);
+        else this.events.onRetrying(error);
         throw error;
       } finally {
         this.#signing = null;

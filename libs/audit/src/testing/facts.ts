@@ -25,7 +25,8 @@ export function aFact({ producer = 'gateway/0', sequence, id = `${producer}-${se
   };
 }
 
-/** The facts of a three-step workflow that goes well, as its services record them: seventeen leaves. */
+export const FACTS_PER_WORKFLOW = 19;
+/** The facts of a three-step workflow that goes well, as its services record them. */
 export function workflowFacts(workflow: string, numbers: { gateway: number; orchestrator: number; policy: number; adapter: number }, options: { readonly tenant?: string; readonly agent?: string } = {}): readonly Message[] {
   const { tenant = 'default', agent = 'clerk' } = options;
   const steps = ['a', 'b', 'c'];

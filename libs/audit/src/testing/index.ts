@@ -1,1 +1,2 @@
-export { aFact, workflowFacts, type FactParts } from './facts';
+export { aFact, FACTS_PER_WORKFLOW, workflowFacts, type FactParts } from './facts';
+export { AUDIT_SCHEMA, AuditStand, migrateAudit, TEST_KEY } from './audit-stand';
