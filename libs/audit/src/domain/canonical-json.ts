@@ -7,7 +7,8 @@ export const quoted = (text: string): string => (PLAIN.test(text) ? `"${text}"` 
 /** RFC 8785: keys by UTF-16 code units, numbers and escapes as ECMAScript writes them. Half surrogate pairs stand escaped. */
 export function canonicalJson(value: Json): string {
   if (typeof value === 'string') return quoted(value);
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (typeof value === 'number') return Number.isFinite(value) ? `${value}` : 'null';
+  if (typeof value !== 'object' || value === null) return `${value}`;
   let text = '';
   if (Array.isArray(value)) {
     for (const item of value as readonly Json[]) text += `${text === '' ? '' : ','}${canonicalJson(item)}`;

@@ -20,27 +20,53 @@ export const keysOfFilter = (tenant: string, filter: EntryFilter): readonly numb
   KINDS.flatMap(kind => (filter[kind] === undefined ? [] : [keyOf(tenant, kind, filter[kind])]));
 
 export const matches = (event: CloudEvent, filter: EntryFilter): boolean =>
-  KINDS.every(kind => filter[kind] === undefined || valuesOf(event, kind).includes(filter[kind]));
+  KINDS.every(kind => {
+    const wanted = filter[kind];
+    let found = wanted === undefined;
+    if (!found) eachValue(event, (of, value) => { found ||= of === kind && value === wanted; });
+    return found;
+  });
 
-/** Calls back with every value by which the event can be found. */
-export function eachValue(event: CloudEvent, found: (kind: Kind, value: string) => void): void {
-  for (const kind of KINDS) for (const value of valuesOf(event, kind)) found(kind, value);
-}
+/** Values by which entries can be found, each once. */
+export class IndexedValues {
+  readonly #values: Readonly<Record<Kind, Set<string>>> = { agent: new Set(), workflow: new Set(), type: new Set(), resource: new Set() };
+  readonly #take = (kind: Kind, value: string): void => { this.#values[kind].add(value); };
 
-function valuesOf(event: CloudEvent, kind: Kind): readonly string[] {
-  const { data } = event;
-  switch (kind) {
-    case 'type': return [event.type];
-    case 'workflow': return event.type.startsWith('aifirst.workflow.') ? [event.subject] : isObject(data) ? texts(data['workflow']) : [];
-    case 'agent': return [...(event.type.startsWith('aifirst.agent.') ? [event.subject] : []), ...(isObject(data) ? named(data['agent'], data['start']) : [])];
-    case 'resource': return isObject(data) ? [...texts(data['resource'], data['resources']), ...listed(data['locks']), ...listed(data['residue']), ...listed([data['conflict'] ?? null])] : [];
+  add(event: CloudEvent): void { eachValue(event, this.#take); }
+
+  keys(tenant: string): readonly number[] {
+    return [...new Set(KINDS.flatMap(kind => [...this.#values[kind]].map(value => keyOf(tenant, kind, value))))];
   }
 }
 
-const texts = (...values: readonly (Json | undefined)[]): string[] =>
-  values.flatMap(value => (typeof value === 'string' ? [value] : Array.isArray(value) ? (value as readonly Json[]).filter(item => typeof item === 'string') : []));
-const named = (agent: Json | undefined, start: Json | undefined): string[] => [
-  ...texts(isObject(agent) ? agent['id'] : agent), ...(isObject(start) && isObject(start['agent']) ? texts(start['agent']['id']) : []),
-];
-const listed = (items: Json | undefined): string[] =>
-  (Array.isArray(items) ? (items as readonly Json[]).flatMap(item => (isObject(item) ? texts(item['resource']) : [])) : []);
+type Take = (kind: Kind, value: string) => void;
+
+function eachValue({ type, subject, data }: CloudEvent, take: Take): void {
+  take('type', type);
+  if (type.startsWith('aifirst.workflow.')) take('workflow', subject);
+  else if (type.startsWith('aifirst.agent.')) take('agent', subject);
+  if (!isObject(data)) return;
+  const { workflow, agent, start, resource, resources, locks, residue, conflict } = data;
+  if (typeof workflow === 'string') take('workflow', workflow);
+  takeAgent(agent, take);
+  if (isObject(start)) takeAgent(start['agent'], take);
+  if (typeof resource === 'string') take('resource', resource);
+  if (Array.isArray(resources)) for (const item of resources as readonly Json[]) if (typeof item === 'string') take('resource', item);
+  takeResources(locks, take);
+  takeResources(residue, take);
+  if (isObject(conflict)) takeResources([conflict], take);
+}
+
+/** By name, or as a reference to a principal. */
+function takeAgent(agent: Json | undefined, take: Take): void {
+  const id = isObject(agent) ? agent['id'] : agent;
+  if (typeof id === 'string') take('agent', id);
+}
+
+function takeResources(items: Json | undefined, take: Take): void {
+  if (!Array.isArray(items)) return;
+  for (const item of items as readonly Json[]) {
+    const resource = isObject(item) ? item['resource'] : undefined;
+    if (typeof resource === 'string') take('resource', resource);
+  }
+}

@@ -22,8 +22,14 @@ export type LeafEvent = CloudEvent & { readonly priorsequence?: number };
  * what makes it longer than 60 KiB is replaced by `{ bytes, digest }` of its sanitised JCS form, the largest first.
  */
 export function leafText(event: LeafEvent, means: TextMeans): string {
-  let text = sanitised(event as unknown as JsonObject, false, false);
-  if (holdsSecret(text)) text = sanitised(event as unknown as JsonObject, false, true);
+  const attributes = event as unknown as JsonObject;
+  let text = '';
+  for (const name of sortedKeys(attributes)) {
+    const value = attributes[name];
+    if (value === undefined) continue;
+    text += `${text === '' ? '{' : ','}${knownKey(name).text}${name === 'data' ? sanitised(value, false) : canonicalJson(value)}`;
+  }
+  text += '}';
   // Why not always asked exactly: three bytes is the most that a UTF-16 unit takes.
   if (text.length * 3 <= LEAF_BYTES_MAX || means.byteLength(text) <= LEAF_BYTES_MAX) return text;
   return canonicalJson(fitted(JSON.parse(text) as JsonObject, means));
@@ -50,32 +56,44 @@ function knownKey(key: string): KnownKey {
   let found = known.get(key);
   if (found === undefined) {
     const name = key.toLowerCase().replace(/[-_. ]/g, '');
-    found = { kind: NEVER.includes(name) ? 'never' : SECRET.has(name) ? 'secret' : 'plain', text: `${quoted(key)}:` };
+    found = { kind: NEVER.includes(name) ? 'never' : SECRET.has(name) ? 'secret' : 'plain', text: `${cleaned(key)}:` };
     if (known.size >= KNOWN_MAX) known.clear();
     known.set(key, found);
   }
   return found;
 }
 
-function sanitised(value: Json, areReferences: boolean, search: boolean): string {
-  if (typeof value === 'string') return quoted(search ? withoutSecrets(value) : value);
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  let text = '';
+/** Shorter than any secret that can be told by its form. */
+const SECRET_CHARS_MIN = 20;
+const HYPHEN = 0x2d;
+/** Most long strings begin with a workflow's id; these need no second look. */
+const isId = (text: string): boolean => text.length <= 44 && text.charCodeAt(8) === HYPHEN && text.charCodeAt(13) === HYPHEN && text.charCodeAt(18) === HYPHEN && text.charCodeAt(23) === HYPHEN;
+const cleaned = (text: string): string => quoted(text.length < SECRET_CHARS_MIN || isId(text) || !holdsSecret(text) ? text : withoutSecrets(text));
+
+function sanitised(value: Json, areReferences: boolean): string {
+  switch (typeof value) {
+    case 'string': return cleaned(value);
+    case 'number': return Number.isFinite(value) ? `${value}` : 'null';
+    case 'boolean': return value ? 'true' : 'false';
+  }
+  if (value === null) return 'null';
   if (Array.isArray(value)) {
-    for (const item of value as readonly Json[]) text += `${text === '' ? '' : ','}${sanitised(item, false, search)}`;
-    return `[${text}]`;
+    let items = '';
+    for (const item of value as readonly Json[]) items += items === '' ? sanitised(item, false) : `,${sanitised(item, false)}`;
+    return `[${items}]`;
   }
   if (isSealed(value)) return `{"class":${quoted(typeof value.class === 'string' ? value.class : 'sensitive')},"sealed":true}`;
-  const fields = value as JsonObject;
-  for (const key of sortedKeys(fields)) {
-    const field = fields[key];
+  const object = value as JsonObject;
+  let text = '';
+  for (const key of sortedKeys(object)) {
+    const field = object[key];
     if (field === undefined) continue;
     const { kind, text: name } = knownKey(key);
     if (kind === 'never') continue;
     const isSecret = kind === 'secret' && field !== null && typeof field !== 'boolean' && !(areReferences && typeof field === 'string' && REFERENCE.test(field));
-    text += `${text === '' ? '' : ','}${search ? `${quoted(withoutSecrets(key))}:` : name}${isSecret ? SECRET_TEXT : sanitised(field, key === 'secretRefs', search)}`;
+    text += `${text === '' ? '{' : ','}${name}${isSecret ? SECRET_TEXT : sanitised(field, key === 'secretRefs')}`;
   }
-  return `{${text}}`;
+  return text === '' ? '{}' : `${text}}`;
 }
 
 function fitted(event: JsonObject, means: TextMeans): JsonObject {

@@ -8,9 +8,6 @@ export class MerkleHasher {
   readonly #scratch = new Uint8Array(1 + 2 * HASH_BYTES).fill(1, 0, 1);
   constructor(private readonly sha256: Sha256) {}
 
-  /** @param prefixed the entry's bytes after one byte that is 0: so nobody has to copy them */
-  prefixedLeaf(prefixed: Uint8Array): Hash { return this.sha256(prefixed); }
-
   leaf(entry: Uint8Array): Hash {
     const prefixed = new Uint8Array(entry.length + 1);
     prefixed.set(entry, 1);

@@ -5,7 +5,7 @@ import { checkpointText, originOf, signedNote } from '../domain/checkpoint';
 import type { Hash } from '../domain/merkle';
 import { GrowingTree, TILE_WIDTH, type FullTile } from '../domain/tiles';
 import type { NoteSigner } from '../note-signer';
-import { leafHashesOf, type StoredBundle } from '../stored-bundle';
+import { openBundle, type StoredBundle } from '../stored-bundle';
 import { byteaArray, int8Array, textArray } from './binary-array';
 import { Connection, connectionOf } from './database';
 
@@ -104,7 +104,7 @@ export class Checkpointer {
       for (const row of rows) {
         if (Number(row.first) !== tree.size) throw new InvariantViolation(`entry ${tree.size} of the log of \`${tenant}\` is gone`);
         if (tree.size >= end) break;
-        for (const hash of checkedHashes(tenant, row, this.#hasher)) for (const tile of tree.append(hash)) onTile(tile);
+        for (const hash of checkedHashes(tenant, row)) for (const tile of tree.append(hash)) onTile(tile);
       }
     }
   }
@@ -131,7 +131,7 @@ export class Checkpointer {
     for (let at = begin; at < size;) {
       const { rows: [row] } = await client.query<StoredBundle>(ROW_OF, [tenant, at]);
       const first = Number(row?.first ?? -1);
-      const found = row === undefined ? [] : checkedHashes(tenant, row, this.#hasher).slice(at - first, size - first);
+      const found = row === undefined ? [] : checkedHashes(tenant, row).slice(at - first, size - first);
       if (found.length === 0) throw new InvariantViolation(`entry ${at} of the log of \`${tenant}\` is gone`);
       hashes.push(...found);
       at += found.length;
@@ -140,8 +140,8 @@ export class Checkpointer {
   }
 }
 
-function checkedHashes(tenant: string, row: StoredBundle, hasher: ReturnType<typeof newHasher>): readonly Hash[] {
-  const hashes = leafHashesOf(row, hasher);
-  if (hashes === null) throw new InvariantViolation(`entries from ${row.first} on of the log of \`${tenant}\` are not what was folded`);
-  return hashes;
+function checkedHashes(tenant: string, row: StoredBundle): readonly Hash[] {
+  const opened = openBundle(row);
+  if (opened === null) throw new InvariantViolation(`entries from ${row.first} on of the log of \`${tenant}\` are not what was folded`);
+  return opened.hashes;
 }

@@ -151,7 +151,7 @@ export class Folder {
     // Why: who has this log alone sees that the numbers in between are other tenants'.
     const leaf: LeafEvent = event.sequence === prior + 1 ? event : { ...event, priorsequence: prior };
     log.open ??= new OpenBundle(tenant, log.size);
-    log.open.add(event, Buffer.from(`\0${textOf(leaf)}`));
+    log.open.add(event, textOf(leaf));
     log.size++;
     this.#pending++;
     if (!log.open.isFull()) return;

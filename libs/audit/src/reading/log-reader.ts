@@ -7,7 +7,7 @@ import { keysOfFilter, matches, type EntryFilter } from '../domain/index-keys';
 import { consistencyPath, inclusionPath, nodesOf, type Hash, type MerkleHasher, type NodeId, type Range } from '../domain/merkle';
 import { encodeEntries, tilePartOf, TILE_WIDTH, tileWidth } from '../domain/tiles';
 import { vkeyOf } from '../note-signer';
-import { entriesOf, leafHashesOf, type StoredBundle } from '../stored-bundle';
+import { openBundle, type StoredBundle } from '../stored-bundle';
 
 type Questions = AuditQuestions;
 export type Tenants = Pick<PostgresStore, 'withTenant'>;
@@ -141,11 +141,10 @@ export class LogReader {
   }
 
   #open(tenant: string, row: StoredBundle): readonly RawEntry[] {
-    const entries = entriesOf(row);
-    const hashes = leafHashesOf(row, this.#hasher);
+    const opened = openBundle(row);
     // Why: what is shown must be what was folded, or nothing.
-    if (entries === null || hashes === null) throw new OperationalError('AUDIT_LOG_DAMAGED', `entries from ${row.first} on of the log of \`${tenant}\` are not what was folded`);
-    return entries.map((entry, i) => ({ index: Number(row.first) + i, leafHash: base64(hashes[i]!), text: Buffer.from(entry.buffer, entry.byteOffset, entry.length).toString() }));
+    if (opened === null) throw new OperationalError('AUDIT_LOG_DAMAGED', `entries from ${row.first} on of the log of \`${tenant}\` are not what was folded`);
+    return opened.entries.map((entry, i) => ({ index: Number(row.first) + i, leafHash: base64(opened.hashes[i]!), text: Buffer.from(entry.buffer, entry.byteOffset, entry.length).toString() }));
   }
 
   async #hashesOf(tenant: string, path: readonly Range[]): Promise<string[]> {
