@@ -24,6 +24,8 @@ import type { World } from './world';
 export const SERVICES: readonly SimService[] = ['gateway', 'policy', 'adapter-os', 'orchestrator'];
 const STORE_MS_MAX = 3;
 const RETRY_START_MS = 250;
+/** Without faults nobody has a reason to die; this many are left over from before. */
+const LIVES_AFTER_FAULTS_MAX = 40;
 
 /** No faults at all. */
 export const CALM: Faults = {
@@ -59,6 +61,7 @@ export class Cluster {
   private readonly starting = new Set<SimService>();
   private readonly random: Random;
   private lifeCount = 0;
+  private lifeCountMax = Infinity;
 
   constructor(private readonly parts: ClusterParts) {
     const { seed, options, world, history, checks } = parts;
@@ -107,6 +110,7 @@ export class Cluster {
   end(life: SimProcess, why: string): void {
     if (!life.alive) return;
     this.parts.history.say(`${life.name} ends: ${why}`);
+    if (life.life > this.lifeCountMax) this.defects.push(`${life.service} dies again and again: ${why}`);
     (this.rawLogs.get(life) as unknown as { cut?: (reason: OperationalError) => void } | undefined)?.cut?.(new OperationalError('CRASHED', 'the process was killed'));
     this.rawLogs.delete(life);
     life.kill();
@@ -134,6 +138,7 @@ export class Cluster {
   /** Faults are over: who sleeps wakes up, who has a wrong clock starts anew with the right one. */
   heal(): void {
     this.faults = CALM;
+    this.lifeCountMax = this.lifeCount + LIVES_AFTER_FAULTS_MAX;
     setCrashHook(undefined);
     Object.assign(this.bus.chaos, { drop: 0, repeat: 0, delayMsMax: CALM.delayMsMax });
     for (const life of this.rawLogs.keys()) life.asleepUntil = -Infinity;
@@ -180,6 +185,8 @@ export class Cluster {
       await this.compose(process, raw);
     } catch (error) {
       this.starting.delete(service);
+      // Why: who waits for another service to come up is not to blame.
+      this.lifeCountMax++;
       if (process.alive) { this.lives.set(service, process); this.end(process, `it can not start: ${String(error)}`); } else this.begin(service, RETRY_START_MS, takeOver);
       return;
     }

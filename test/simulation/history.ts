@@ -33,8 +33,11 @@ export class History {
   events = 0;
   private readonly hash = createHash('sha256');
 
-  /** @param onFact hears of each fact of a workflow with the state before it */
-  constructor(private readonly world: World, private readonly onFact: (record: WorkflowRecord, before: Workflow | null, after: Workflow) => void, private readonly traceMax: number) {}
+  /** @param onFact hears of each fact of a workflow with the states before and after it @param onStored of each unit, when all of it is in */
+  constructor(
+    private readonly world: World, private readonly onFact: (record: WorkflowRecord, before: Workflow | null, after: Workflow) => void, private readonly onStored: () => void,
+    private readonly traceMax: number,
+  ) {}
 
   say(line: string): void {
     const full = `${this.world.elapsedMs} #${this.world.tick} ${line}`;
@@ -59,6 +62,7 @@ export class History {
       if (producer.startsWith('orchestrator')) this.fold(producer, append);
       if (producer.startsWith('adapter')) this.journalRow(append);
     }
+    this.onStored();
   }
 
   private fact(stored: Stored): void {

@@ -1,5 +1,5 @@
-import type { KillSwitch, PrincipalRef, WorkflowOrder } from '@aifirst/contracts';
-import { Refusal } from '@aifirst/kernel';
+import type { KillSwitch, LockView, PrincipalRef, WorkflowOrder } from '@aifirst/contracts';
+import { OperationalError, Refusal } from '@aifirst/kernel';
 import { hasEnded, type Workflow } from '@aifirst/orchestration';
 import type { Cluster } from './cluster';
 import { keyOf, touches } from './checkers/effects';
@@ -7,10 +7,13 @@ import type { History } from './history';
 import { CONNECTIONS } from './capabilities';
 import type { Options } from './options';
 import type { Random } from './random';
+import type { World } from './world';
 
 const ROLE = 'worker';
 /** Nobody may do this. */
 const FORBIDDEN = 'forbidden';
+const ANSWER_MS_MAX = 10_000;
+const ASK_AGAIN_MS = 200;
 
 /** Agents' owners and the administrator: who put roles, throw switches, and decide what waits for them. */
 export class People {
@@ -19,7 +22,7 @@ export class People {
   private readonly held = new Set<string>();
   private switches = 0;
 
-  constructor(private readonly cluster: Cluster, private readonly history: History, private readonly random: Random, private readonly options: Options) {
+  constructor(private readonly cluster: Cluster, private readonly history: History, private readonly random: Random, private readonly options: Options, private readonly world: World) {
     this.agents = Array.from({ length: options.agents }, (_, i) => ({ kind: 'agent' as const, id: `agent-${i}`, tenant: i % 3 === 2 ? 'other' : 'default' }));
   }
 
@@ -85,6 +88,21 @@ export class People {
 
   async rollBack(state: Workflow): Promise<void> { await this.give(state, People.admin(state.tenant), { order: 'rollback', reason: 'after all' }); }
 
+  async breakLock(state: Workflow): Promise<void> {
+    const query = this.cluster.gateway?.query;
+    if (query === undefined) return;
+    const by = People.admin(state.tenant);
+    try {
+      const { items } = await query.ask<{ items: LockView[] }>('orchestrator', 'locks', { tenant: state.tenant, limit: 1_000 });
+      const lock = items.find(({ workflow }) => workflow === state.id);
+      if (lock === undefined) return;
+      this.history.say(`${by.id} breaks a lock of ${state.id}`);
+      await query.ask('orchestrator', 'breakLock', { tenant: state.tenant, id: lock.id, by, reason: 'it waits too long' });
+    } catch (error) {
+      if (!(error instanceof OperationalError)) throw error;
+    }
+  }
+
   /** A refusal is an answer like any other; so is none. */
   private async give(state: Workflow, by: PrincipalRef, order: WorkflowOrder): Promise<boolean> {
     this.history.say(`${by.id} orders ${state.id} ${JSON.stringify(order)} while it is ${state.status}`);
@@ -92,7 +110,7 @@ export class People {
       await this.cluster.gateway?.order(state.id, by, order);
     } catch (error) {
       this.history.say(`answered: ${(error as { code?: string }).code ?? String(error)}`);
-      if (!(error instanceof Refusal) && (error as { retryable?: boolean }).retryable !== true) throw error;
+      if (!(error instanceof OperationalError)) throw error;
       if (error instanceof Refusal && !hasEnded(state) && error.code === 'NOT_FOUND') this.cluster.defects.push(`the orchestrator does not know ${state.id}`);
     }
     return true;
@@ -119,18 +137,21 @@ export class People {
     await this.ask('applyPrincipal', { tenant, kind: 'agent', id, name: id, roles: [ROLE], suspended, deleted: false, revision });
   }
 
+  /** Asks until it is answered, through whichever gateway there is. */
   private async ask(question: string, body: object): Promise<void> {
     for (;;) {
       const gateway = this.cluster.gateway;
-      if (gateway === null) return;
-      try {
-        await gateway.query.ask('policy', question, body);
-        return;
-      } catch (error) {
-        if ((error as { retryable?: boolean }).retryable !== true && (error as { code?: string }).code !== 'CRASHED') throw error;
-      }
+      const answered = gateway === null ? Promise.resolve(false) : gateway.query.ask('policy', question, body).then(() => true, (error: unknown) => {
+        if (error instanceof OperationalError && (error.retryable || error.code === 'CRASHED')) return false;
+        throw error;
+      });
+      // Why: whoever asked may have died with the question.
+      if (await Promise.race([answered, this.pause(ANSWER_MS_MAX).then(() => false)])) return;
+      await this.pause(ASK_AGAIN_MS);
     }
   }
+
+  private pause(ms: number): Promise<void> { return new Promise(resolve => { this.world.after(ms, resolve); }); }
 
   /** Looks into the input, so that what is not known yet matters. */
   private forbidding(): string {

@@ -14,12 +14,13 @@ import { NOTHING_PLANTED, type Plant } from './planted-faults';
 import { Random } from './random';
 import { takeOverImmediates, World } from './world';
 
-/** Everything must have ended or be parked within this much virtual time after the last fault. */
-const LIVENESS_MS_MAX = 60 * 60_000;
+/** Everything must have ended or be parked within this much virtual time after the last fault: one after another may hold its locks for the 15 minutes that parked ones may. */
+const LIVENESS_MS_MAX = 4 * 60 * 60_000;
 /** After that people decide what waits for them, and roll some of what has ended back. */
 const SETTLING_MS_MAX = 30 * 60_000;
 const DECIDE_EVERY_MS = 2_000;
-const DECISIONS_MAX = 6;
+/** How often somebody decides on one workflow before he takes its locks away. */
+const DECISIONS_MAX = 4;
 const REMIND_MS = 10_000;
 const TRACE_LINES = 400;
 
@@ -42,7 +43,7 @@ export interface RunResult {
 export async function simulate(seed: number, { plant = NOTHING_PLANTED, traceMax = TRACE_LINES, options = optionsOf(seed) }: RunOptions = {}): Promise<RunResult> {
   const world = new World();
   const checks = new LiveChecks();
-  const history = new History(world, (record, before, after) => checks.fact(record, before, after), traceMax);
+  const history = new History(world, (record, before, after) => checks.fact(record, before, after), () => checks.stored(), traceMax);
   const cluster = new Cluster({ seed, options, world, history, checks, plant });
   Object.assign(checks, { history, target: cluster.target });
   const giveBack = takeOverImmediates(world);
@@ -71,7 +72,7 @@ class Run {
     private readonly seed: number, private readonly options: Options, private readonly world: World, private readonly history: History,
     private readonly checks: LiveChecks, private readonly cluster: Cluster,
   ) {
-    this.people = new People(cluster, history, new Random(seed, 'people'), options);
+    this.people = new People(cluster, history, new Random(seed, 'people'), options, world);
     this.random = new Random(seed, 'run');
   }
 
@@ -94,7 +95,7 @@ class Run {
 
     this.history.say('people decide');
     for (const state of this.history.workflows.values()) if (state.status === 'completed' && this.random.happens(0.3)) void people.rollBack(state);
-    this.decide(DECISIONS_MAX);
+    this.decide(new Map());
     const settledAt = world.now + DECIDE_EVERY_MS * (DECISIONS_MAX + 2);
     if (!await this.until(() => world.now >= settledAt && this.restless() === null, SETTLING_MS_MAX)) { this.stuck('settling'); return; }
     await this.finish(finalChecks(cluster, this.history, this.checks));
@@ -131,11 +132,16 @@ class Run {
     });
   }
 
-  private decide(left: number): void {
-    if (left === 0) return;
+  private decide(taken: Map<string, number>): void {
     this.world.after(DECIDE_EVERY_MS, () => {
-      for (const state of this.history.workflows.values()) if (PARKED.includes(state.status)) void this.people.settle(state);
-      this.decide(left - 1);
+      for (const state of this.history.workflows.values()) {
+        if (!PARKED.includes(state.status)) continue;
+        const decisions = (taken.get(state.id) ?? 0) + 1;
+        taken.set(state.id, decisions);
+        if (decisions <= DECISIONS_MAX) void this.people.settle(state);
+        else if (state.locks.length > 0) void this.people.breakLock(state);
+      }
+      this.decide(taken);
     });
   }
 
@@ -174,6 +180,7 @@ class Run {
   }
 }
 
-/** Ended, or a person must decide before anything moves: nothing of it is under way. */
+/** Ended, or a person must decide before anything moves: nothing of it is under way, and no hold that ends by itself is what it waits for. */
 const isAtRest = (state: Workflow): boolean => hasEnded(state)
-  || (PARKED.includes(state.status) && state.steps.every(({ status, parked }) => status !== 'running' && status !== 'undoing' && (status !== 'unknown' || parked)));
+  || (PARKED.includes(state.status) && !HELD.includes(state.paused?.code ?? '') && state.steps.every(({ status, parked }) => status !== 'running' && status !== 'undoing' && (status !== 'unknown' || parked)));
+const HELD: readonly string[] = ['KILL_SWITCH', 'AGENT_SUSPENDED'];

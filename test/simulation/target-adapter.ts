@@ -82,7 +82,10 @@ export class TargetAdapter implements ExecutionAdapter {
     const faults = this.parts.faults();
     const scope = scopeOf(call);
     if (call.capability === 'sim.send') return { outcome: 'blocked', conflict: { resource: scope[0]!, what: 'what was sent can not be taken back', expected: 'nothing', found: 'a letter' } };
+    const number = ++this.parts.target.requests;
     const answer = await this.request(call, this.course(call, faults.lostUndoAnswer, faults.slow), () => {
+      if ((target.newest.get(call.key) ?? 0) > number) return 'calledOff';
+      target.newest.set(call.key, number);
       const entries = target.look(scope);
       if (sameEntries(entries, fromImage(before))) { target.foundAsBefore(call.key); return entries; }
       if (!sameEntries(entries, fromImage(after))) {
@@ -92,7 +95,7 @@ export class TargetAdapter implements ExecutionAdapter {
       return this.takeBack(call, scope, fromImage(before)).after;
     });
     if (answer === 'changed') return { outcome: 'blocked', conflict: { resource: scope[0]!, what: 'it was changed since', expected: 'ours', found: 'another' } };
-    if (answer === 'lost' || answer === 'aborted') return { outcome: 'unknown', error: { code: 'ANSWER_LOST', detail: 'no answer came', clean: false } };
+    if (answer === 'lost' || answer === 'aborted' || answer === 'calledOff') return { outcome: 'unknown', error: { code: 'ANSWER_LOST', detail: 'no answer came', clean: false } };
     return { outcome: 'undone', verified: sameEntries(answer, fromImage(before)), reason: null };
   }
 

@@ -32,16 +32,19 @@ export class Target {
   readonly calledOff = new Set<string>();
   /** Requests that may still arrive. */
   readonly underWay = new Map<string, number>();
+  requests = 0;
+  /** The newest request that has arrived under each key: an older one that comes after it is turned away. */
+  readonly newest = new Map<string, number>();
   private readonly things = new Map<string, Entry>();
   private stamps = 0;
 
   /** @param onChange hears of a change before anything follows from it @param onAsBefore of an undo that finds its work done already */
   constructor(private readonly world: World, private readonly onChange: (change: Change) => void, private readonly onAsBefore: (key: string) => void) {}
 
-  /** What is at these paths and beneath them. */
-  look(scope: readonly string[]): Entries {
+  /** What is at these paths and beneath them; without paths, everything. */
+  look(scope?: readonly string[]): Entries {
     const found: [string, Entry][] = [];
-    for (const [path, entry] of this.things) if (scope.some(root => path === root || path.startsWith(`${root}/`))) found.push([path, entry]);
+    for (const [path, entry] of this.things) if (scope === undefined || scope.some(root => path === root || path.startsWith(`${root}/`))) found.push([path, entry]);
     return found.sort(([a], [b]) => (a < b ? -1 : 1));
   }
 

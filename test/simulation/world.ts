@@ -24,6 +24,7 @@ export class World {
 
   /** @param owner dead: it never comes; asleep: it comes when that wakes up. null: the world outside. @returns what cancels it */
   after(delayMs: number, run: () => void, owner: SimProcess | null = null): () => void {
+    invariant(!Number.isNaN(delayMs), 'a delay is no number');
     const event: Event = { at: this.now + Math.max(0, Math.ceil(delayMs)), order: ++this.#orders, owner, run };
     this.#push(event);
     return () => { event.run = null; };

@@ -86,4 +86,4 @@ export function culprits(target: Target, key: string): ReadonlySet<string> | nul
   }
   return names;
 }
-const stampAt = (entries: Change['before'], at: string): number | undefined => entries.find(([path]) => path === at)?.[1].stamp;
+export const stampAt = (entries: Change['before'], at: string): number | undefined => entries.find(([path]) => path === at)?.[1].stamp;

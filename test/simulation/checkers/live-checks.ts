@@ -17,6 +17,7 @@ export class LiveChecks {
   readonly effects = new Effects();
   /** `key@epoch` that came while no higher epoch was on record. */
   private readonly inTime = new Set<string>();
+  private readonly takers = new Set<string>();
   history!: History;
   target!: Target;
 
@@ -83,13 +84,19 @@ export class LiveChecks {
         if (writes && this.effects.stands(key('forward'))) this.wrong('undo is exact', `${key('undo')} is said to be undone and is not`);
         break;
       case 'StepUndoBlocked': this.isBlockedByOthers(key('undo'), String(fact['code']), after.id); break;
-      case 'LocksTaken': this.locksAreFree(after); break;
+      case 'LocksTaken': this.takers.add(after.id); break;
       case 'WorkflowEnded':
         for (const what of disagreements(after, this.effects, true)) this.wrong('all, undone or parked', what);
         if (before !== null && hasEnded(before)) this.wrong('all, undone or parked', `${after.id} ends twice (${event.id})`);
         break;
       default:
     }
+  }
+
+  /** All of a unit is in: what one workflow lets go of in it another may take in it. */
+  stored(): void {
+    for (const id of this.takers) this.locksAreFree(this.history.workflows.get(id)!);
+    this.takers.clear();
   }
 
   private hasClaim(change: Change): void {
@@ -123,7 +130,7 @@ export class LiveChecks {
 
   /** Its workflow holds the lock, and nobody else any that goes with it. */
   private isAlone(key: string, resource: string, state: Workflow): void {
-    if (!state.locks.some(lock => lock.mode === 'write' && covers(lock.resource, resource))) this.wrong('write isolation', `${key} changes ${resource} without a lock`);
+    if (!state.locks.some(lock => covers(lock.resource, resource) && isWrite(state, lock.resource))) this.wrong('write isolation', `${key} changes ${resource} without a lock`);
     for (const other of this.history.workflows.values()) {
       if (other.id === state.id) continue;
       const lock = other.locks.find(({ mode, resource: held }) => (mode === 'write' && (covers(held, resource) || covers(resource, held))) || (mode === 'read' && covers(held, resource)));
@@ -180,6 +187,12 @@ export class LiveChecks {
   }
 
   private recordsOf(workflow: string, name: string): readonly WorkflowRecord[] { return (this.history.ofWorkflow.get(workflow) ?? []).filter(record => record.name === name); }
+}
+
+/** `read` beside `intentWrite` amounts to `write`. */
+function isWrite({ locks }: Workflow, resource: string): boolean {
+  const modes = locks.filter(lock => lock.resource === resource).map(({ mode }) => mode);
+  return modes.includes('write') || (modes.includes('read') && modes.includes('intentWrite'));
 }
 
 const covers = (a: string, b: string): boolean => a === b || (b.startsWith(a) && b[a.length] === '/');
