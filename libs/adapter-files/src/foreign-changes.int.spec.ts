@@ -101,6 +101,25 @@ describe.each(cases)('while %s', (_title, capability, input) => {
   });
 });
 
+describe('whoever puts back by hand what was written, as another file and at another time,', () => {
+  const putBack = (path: string, content: string): void => { fs.writeFileSync(`${root}/other`, content, { mode: fs.statSync(`${root}/${path}`).mode }); fs.renameSync(`${root}/other`, `${root}/${path}`); };
+
+  it.each<[string, string, JsonObject, string, string | null]>([
+    ['lets a replaced file come back', 'fs.write', { path: 'a/one', content: 'x' }, 'x', 'one'],
+    ['lets a new file go', 'fs.write', { path: 'new', content: 'x' }, 'x', null],
+    ['lets an appended line go', 'fs.append', { path: 'log', content: 'line 2\n' }, 'line 1\nline 2\n', 'line 1\n'],
+  ])('%s', async (_title, capability, input, written, before) => {
+    const path = String(input['path']);
+    const adapter = new FilesAdapter();
+    const { done } = await carryOut(adapter, aFileCall(root, capability, input));
+    fs.writeFileSync(`${root}/${path}`, FOREIGN);
+    expect(await adapter.undo(done!.call, done!.before, done!.after)).toMatchObject({ outcome: 'blocked' });
+    putBack(path, written);
+    expect(await adapter.undo(done!.call, done!.before, done!.after)).toMatchObject({ outcome: 'undone' });
+    expect(fs.existsSync(`${root}/${path}`) ? fs.readFileSync(`${root}/${path}`, 'utf8') : null).toBe(before);
+  });
+});
+
 describe('a process that holds a file open', () => {
   it('writes into what was set aside, which undo brings back and says so', async () => {
     const fd = fs.openSync(`${root}/a/one`, 'r+');

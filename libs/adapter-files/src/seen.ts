@@ -146,6 +146,16 @@ export function difference(expected: Seen, found: Seen | null): string | null {
   return null;
 }
 
+/**
+ * The same for a file that is about to be taken back, inode and time of change left out: whoever puts back what we had
+ * written, so that undo can go on, can't bring those back, and nothing of somebody else's is lost with them.
+ */
+export function foreignChange(expected: Seen, found: Seen | null): string | null {
+  if (found === null || found.type !== 'file' || expected.type !== 'file') return difference(expected, found);
+  const { dev, ino, mtimeNs } = found;
+  return difference({ ...expected, dev, ino, mtimeNs }, found);
+}
+
 /** How a person is told what was found or expected. */
 export const inWords = (seen: Seen | null): string =>
   seen === null ? 'nothing'

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CannotDo, type ActResult, type ProbeResult, type UndoResult } from '@aifirst/execution';
 import { begin, discard, readNote, writeNote, type StepFolder } from '../aside';
 import { folderAt, folderAtIfAny } from '../root';
-import { difference, digestOf, hashFile, inWords, isSameInode, openFile, readRange, see, seeOpenFile, sha256, type Seen } from '../seen';
+import { difference, digestOf, foreignChange, hashFile, inWords, isSameInode, openFile, readRange, see, seeOpenFile, sha256, type Seen } from '../seen';
 import { beginStep, blocked, findStep, prepare, targetChanged, undone, type Act, type ActImage, type Session, type Verb } from '../session';
 import { errnoOf, releaseLease, setModified, takeLease } from '../system/libc';
 import { sync, type Folder } from '../system/folder';
@@ -174,7 +174,7 @@ async function undo(session: Session, before: AppendBefore, after: AppendAfter):
   if (isSameInode(before.target, folder.lstat(name)) && found.digest === before.target.digest && found.size === before.target.size) {
     return finish(session, before, step, folder, name);
   }
-  const changed = difference(after.entry, found);
+  const changed = foreignChange(after.entry, found);
   if (changed !== null) return conflict(changed, found);
   if (step === null) return conflict('what undo needs has been forgotten', found);
   await writeNote(step, BEGUN, true);

@@ -4,7 +4,7 @@ import { begin, discard, readNote, writeNote, type StepFolder } from '../aside';
 import { TIME_NOT_PUT_BACK, noteUnchanged, putTimeBack, setTime, timeOfMove, type FolderTime } from '../folder-times';
 import { takeFoldersAway, takeKeptAway, type Made } from '../made-folders';
 import { descend, folderAt, folderAtIfAny } from '../root';
-import { difference, inWords, isSameInode, isStill, isUntouched, see, type Seen } from '../seen';
+import { difference, foreignChange, inWords, isSameInode, isStill, isUntouched, see, type Seen } from '../seen';
 import { beginStep, blocked, findStep, lockFolder, seeFolderItself, targetChanged, undone, type Act, type ActImage, type FolderSeen, type Session, type Verb } from '../session';
 import { errnoOf } from '../system/libc';
 import type { Folder } from '../system/folder';
@@ -279,7 +279,7 @@ async function isOurs(step: StepFolder, name: string, entry: Seen): Promise<bool
 
 /** A folder's own times and digest follow what others did in it and took back again: it must be ours, and empty. */
 function inTheWay(expected: Seen, found: Seen, isEmpty: () => boolean): string | null {
-  if (expected.type === 'file' || found.type === 'file') return difference(expected, found);
+  if (expected.type === 'file' || found.type === 'file') return foreignChange(expected, found);
   return difference({ ...expected, mtimeNs: '', digest: '' }, { ...found, mtimeNs: '', digest: '' }) ?? (isEmpty() ? null : 'it is not empty');
 }
 function isEmptyFolder(session: Session, folder: Folder, name: string): boolean {
@@ -299,7 +299,7 @@ async function exchangeBack(session: Session, step: StepFolder, before: PlaceBef
     }
     timesPutBack = putTimeBack(step, folder, after.folder!, step.folder.lstat(STAGED)?.ctimeNs);
   } else {
-    const changed = difference(after.entry, found);
+    const changed = foreignChange(after.entry, found);
     if (changed !== null) return conflict(changed, found);
     if (!isSameInode(target, step.folder.lstat(STAGED))) return conflict('what was set aside is gone', found);
     await noteUnchanged(step, [[folder, after.folder!]]);

@@ -4,8 +4,8 @@ import type { Answer, QueryParameter, RouteDefinition } from '../http/route';
 import { COMPONENTS, component } from './schemas';
 
 const PROBLEM = 'application/problem+json';
-/** What every route but the public ones may answer. */
-const ALWAYS = ['UNAUTHENTICATED', 'FORBIDDEN', 'AGENT_SUSPENDED', 'TENANT_MISMATCH', 'RATE_LIMITED', 'INTERNAL', 'UNAVAILABLE'];
+/** What every route but the public ones may answer; `NOT_FOUND` where the tenant that was picked is not there. */
+const ALWAYS = ['UNAUTHENTICATED', 'FORBIDDEN', 'AGENT_SUSPENDED', 'TENANT_MISMATCH', 'NOT_FOUND', 'RATE_LIMITED', 'INTERNAL', 'UNAVAILABLE'];
 const WITH_BODY = ['MALFORMED_JSON', 'TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'];
 
 /** OpenAPI 3.1 of what is served: rendered from the same definitions that requests are checked with. */
