@@ -47,6 +47,8 @@ const PARKED_LOCKS_MS = 15 * 60_000;
 const SNAPSHOT_ROWS = 20_000;
 const SNAPSHOTS_PER_COMMIT = 100;
 const HOUSEKEEPING_MS = 5_000;
+/** How often a workflow is looked at that is overdue and waits for something else: policy, control, locks. */
+const LOOK_AGAIN_MS = 1_000;
 const ENDED_REMEMBERED = 20_000;
 const SNAPSHOT_KIND = 'workflow-snapshot';
 
@@ -308,17 +310,20 @@ export class Orchestrator {
       if (facts.length > 0 || resent.has(workflow)) next.resendAt = at + next.resendPauseMs;
       for (const { fact } of facts) this.#options.telemetry?.fact(fact, state, at);
       if (hasEnded(state)) { this.#open.delete(workflow); this.#ended.add(workflow); }
-      else { this.#open.set(workflow, next); this.#ended.delete(workflow); this.#setAlarm(next); }
+      else { this.#open.set(workflow, next); this.#ended.delete(workflow); this.#setAlarm(next, facts.length > 0 ? null : at); }
       const sequence = row?.messages.reduce((last, message) => (isFactTopic(message.topic) ? message.event.sequence ?? last : last), 0) ?? 0;
       for (const answer of answers) answer.resolve(sequence);
     }
   }
 
-  #setAlarm(entry: Entry): void {
+  /** @param quietAt nothing came of a look at it then */
+  #setAlarm(entry: Entry, quietAt: number | null): void {
     const { state } = entry;
     let next = wakeAt(state) ?? Infinity;
     if (isWaitingForOthers(state)) next = Math.min(next, entry.resendAt);
     if (isParked(state) && state.locks.length > 0 && state.parkedAt !== null) next = Math.min(next, state.parkedAt + PARKED_LOCKS_MS);
+    // Why: what is overdue and does not move waits for something else, and is told of it; looking again at once would never end.
+    if (quietAt !== null && next <= quietAt) next = quietAt + LOOK_AGAIN_MS;
     // Why: an alarm that comes too early costs a look; one per change would fill the heap with deadlines of what has long ended.
     if (next >= entry.alarmAt) return;
     entry.alarmAt = next;
@@ -440,7 +445,7 @@ export class Orchestrator {
       const entry: Entry = { state, version, firstPosition, snapshotted, resendAt: at + RESEND_MS_MIN, resendPauseMs: RESEND_MS_MIN, alarmAt: Infinity };
       this.#open.set(id, entry);
       if (state.locks.length > 0) this.#locks.grant(id, state.locks, at);
-      this.#setAlarm(entry);
+      this.#setAlarm(entry, null);
     }
   }
 }

@@ -53,7 +53,11 @@ function apply(state: Workflow, fact: Exclude<WorkflowFact, { name: 'IntentSubmi
     case 'StepUnknown': return step(fact.index, { status: 'unknown', error: fact.error, probe: fact.probe, probedAt: at, parked: fact.parked });
     case 'StepDidNotHappen': return step(fact.index, again(state.steps[fact.index]!));
     case 'StepSkipped': return step(fact.index, { status: 'skipped', asked: null });
-    case 'RollbackStarted': return { ...state, status: 'rollingBack', paused: null, parkedAt: null, endedAt: null, rollback: { code: fact.code, reason: fact.reason, by: fact.by, fact: id, since: at, wanted: fact.wanted ?? [] } };
+    case 'RollbackStarted': return {
+      ...state, status: 'rollingBack', paused: null, parkedAt: null, endedAt: null, rollback: { code: fact.code, reason: fact.reason, by: fact.by, fact: id, since: at, wanted: fact.wanted ?? [] },
+      // Why: ordered again, what was blocked is still to be undone, like what has not been tried yet.
+      steps: fact.code === 'REQUESTED' ? state.steps.map(s => (s.status === 'undoBlocked' ? { ...s, status: 'succeeded' } : s)) : state.steps,
+    };
     case 'StepUndoStarted': return {
       ...step(fact.index, { status: 'undoing', undo: { status: 'running', attempt: fact.attempt, fact: id, startedAt: at, probe: 0, code: null } }),
       status: 'rollingBack', parkedAt: null,

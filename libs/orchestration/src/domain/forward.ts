@@ -3,7 +3,7 @@ import { merged, locksOf, missingLocks, stepsConflict } from './conflicts';
 import { askCommand, executeCommand, inputOf, probeCommand, resourcesOf } from './commands';
 import { beginRollback } from './rollback';
 import type { Turn } from './turn';
-import { CONTROL_CODES, isHeldByControl, type Workflow } from './workflow';
+import { CONTROL_CODES, isHeldByControl, type Step, type Workflow } from './workflow';
 
 /** A lease must have this long to live when a step is started with it: the command still has to reach its adapter. */
 const LEASE_MARGIN_MS = 5_000;
@@ -20,10 +20,12 @@ export const retryDelayMs = (attempt: number, chance: number): number =>
 
 /** Moves a workflow on as far as it goes now: asks, locks, starts, commits, or turns to what its failure calls for. */
 export function advanceForward(turn: Turn): void {
+  // Why: what was begun is found out about whatever holds the rest; it has no effect of its own.
+  probeUnknowns(turn);
   const { state } = turn;
   if (state.status === 'paused') return parkedFailures(turn);
   if (turn.at >= state.deadlineAt) return fail(turn, 'DEADLINE_EXCEEDED', `the deadline of ${state.start.deadlineMs} ms is over`);
-  driveUnknowns(turn);
+  parkUnknowns(turn);
   if (turn.state.status === 'paused') return;
   const failed = turn.state.steps.findIndex(step => step.status === 'failed');
   if (failed >= 0) return fail(turn, turn.step(failed).error!.code, `step \`${turn.plan(failed).id}\` failed: ${turn.step(failed).error!.detail}`);
@@ -115,8 +117,8 @@ function start(turn: Turn, index: number): void {
   turn.send(executeCommand(turn.state, index, turn.now.epoch));
 }
 
-/** Probes what is unknown; what stays so after the last probe waits for a person. */
-export function driveUnknowns(turn: Turn): void {
+/** Probes what is unknown, or ran too long without a report. */
+export function probeUnknowns(turn: Turn): void {
   for (let index = 0; index < turn.state.steps.length; index++) {
     const step = turn.step(index);
     if (step.status === 'running' && step.startedAt !== null && turn.at >= step.startedAt + turn.plan(index).timeoutMs + REPORT_GRACE_MS) {
@@ -124,10 +126,20 @@ export function driveUnknowns(turn: Turn): void {
     }
   }
   turn.state.steps.forEach((step, index) => {
-    if (step.status !== 'unknown' || step.parked || step.probe > PROBE_PAUSES_MS.length || step.probedAt === null) return;
-    if (turn.at >= step.probedAt + PROBE_PAUSES_MS[step.probe - 1]!) probe(turn, index, step.error!, step.probe + 1);
+    const dueAt = probeDueAt(step);
+    if (dueAt !== null && turn.at >= dueAt) probe(turn, index, step.error!, step.probe + 1);
   });
-  if (turn.state.status !== 'running' && turn.state.status !== 'pending') return;
+}
+
+/** When the outcome of a step is asked for next. null: not again by ourselves. */
+export function probeDueAt({ status, parked, probe: last, probedAt }: Step): number | null {
+  if (status !== 'unknown' || parked || probedAt === null || last > PROBE_PAUSES_MS.length) return null;
+  // Why: 0 after a resume, which begins anew.
+  return last === 0 ? probedAt : probedAt + PROBE_PAUSES_MS[last - 1]!;
+}
+
+/** What stays unknown after the last probe waits for a person, once nothing moves any more. */
+function parkUnknowns(turn: Turn): void {
   const stuck = turn.state.steps.findIndex(step => step.parked);
   const moving = turn.state.steps.some(step => step.status === 'running' || (step.status === 'unknown' && !step.parked));
   if (stuck >= 0 && !moving) {

@@ -1,7 +1,7 @@
 import type { Lock } from '@aifirst/contracts';
 import { overlap, locksOf, merged, missingLocks, targetOf, touched } from './conflicts';
 import { undoCommand, probeCommand } from './commands';
-import { end, driveUnknowns, PROBE_PAUSES_MS } from './forward';
+import { end, probeUnknowns, PROBE_PAUSES_MS } from './forward';
 import type { Turn } from './turn';
 import type { Workflow } from './workflow';
 
@@ -23,7 +23,7 @@ const needsUndo = (state: Workflow, index: number): boolean =>
  * what it depends on; everything else is undone. What still runs is waited for and then undone too.
  */
 export function advanceRollback(turn: Turn): void {
-  driveUnknowns(turn);
+  probeUnknowns(turn);
   driveUndoProbes(turn);
   if (turn.now.control.hold?.includeUndo === true) return;
   const todo = turn.state.steps.flatMap((step, index) => (needsUndo(turn.state, index) && step.status === 'succeeded' ? [index] : []));
@@ -33,11 +33,10 @@ export function advanceRollback(turn: Turn): void {
   settle(turn);
 }
 
-/** Tries again what was blocked. */
+/** Tries again what was blocked, once it has the locks again that it may have lost meanwhile (evolve: `RollbackStarted`). */
 export function retryRollback(turn: Turn, by: string, reason: string): void {
   turn.record({ name: 'RollbackStarted', reason, by, code: 'REQUESTED' });
   turn.state.steps.forEach((step, index) => {
-    if (step.status === 'undoBlocked' && !heldBack(turn.state)(index)) undo(turn, index, (step.undo?.attempt ?? 0) + 1);
     if (step.status === 'unknown' && step.parked) turn.record({ name: 'StepUnknown', step: turn.plan(index).id, index, generation: step.generation, error: step.error!, probe: step.probe + 1, parked: false, decision: step.decision!.fact });
   });
   turn.state.steps.forEach((step, index) => {
@@ -46,8 +45,9 @@ export function retryRollback(turn: Turn, by: string, reason: string): void {
   advanceRollback(turn);
 }
 
-function undo(turn: Turn, index: number, attempt: number): void {
+function undo(turn: Turn, index: number): void {
   const step = turn.step(index);
+  const attempt = (step.undo?.attempt ?? 0) + 1;
   const ids = { step: turn.plan(index).id, index, generation: step.generation };
   if (step.decision?.undoLease === undefined) {
     turn.record({ name: 'StepUndoBlocked', ...ids, code: 'IRREVERSIBLE', reason: 'the capability can not be undone', conflict: null });
@@ -63,7 +63,7 @@ function undoWhatMayBe(turn: Turn, todo: readonly number[]): void {
     const isHeldBack = heldBack(turn.state);
     const now = left.filter(index => !isHeldBack(index));
     if (now.length === 0) return;
-    for (const index of now) undo(turn, index, 1);
+    for (const index of now) undo(turn, index);
     left = left.filter(index => isHeldBack(index));
   }
 }

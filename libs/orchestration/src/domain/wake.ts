@@ -1,5 +1,5 @@
 import { executeCommand, probeCommand, askCommand, undoCommand } from './commands';
-import { PROBE_PAUSES_MS, REPORT_GRACE_MS } from './forward';
+import { probeDueAt, REPORT_GRACE_MS } from './forward';
 import { UNDO_REPORT_MS_MAX } from './rollback';
 import type { Command } from './turn';
 import { hasEnded, isForward, type Workflow } from './workflow';
@@ -13,7 +13,8 @@ export function wakeAt(state: Workflow): number | null {
   state.steps.forEach((step, index) => {
     if (forward && step.status === 'pending' && step.retryAt !== null) at = Math.min(at, step.retryAt);
     if (step.status === 'running' && step.startedAt !== null) at = Math.min(at, step.startedAt + state.start.steps[index]!.timeoutMs + REPORT_GRACE_MS);
-    if (step.status === 'unknown' && !step.parked && step.probedAt !== null && step.probe <= PROBE_PAUSES_MS.length) at = Math.min(at, step.probedAt + PROBE_PAUSES_MS[step.probe - 1]!);
+    const probeAt = probeDueAt(step);
+    if (probeAt !== null) at = Math.min(at, probeAt);
     if (step.status === 'undoing' && step.undo?.status === 'running') at = Math.min(at, step.undo.startedAt + UNDO_REPORT_MS_MAX);
   });
   return at === Infinity ? null : at;
