@@ -3,24 +3,12 @@ import { join } from 'node:path';
 import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import type { Json } from '@aifirst/kernel';
-import { CanonicalText, NotCanonical } from '../verify/canonical-text';
+import { isCanonical } from '../verify/canonical-text';
 import { canonicalJson } from './canonical-json';
 
 const folder = join(__dirname, '..', '..', '..', '..', '..', 'shared', 'data', 'jcs');
 const present = existsSync(folder);
 if (!present) console.log('skipped: no ../shared/data/jcs beside the repository');
-
-const isCanonical = (text: string): boolean => {
-  try {
-    const read = new CanonicalText(text);
-    read.value();
-    read.end();
-    return true;
-  } catch (error) {
-    if (error instanceof NotCanonical) return false;
-    throw error;
-  }
-};
 
 (present ? describe : describe.skip)('the vectors of cyberphone/json-canonicalization', () => {
   it.each(present ? readdirSync(join(folder, 'input')) : [])('%s is written and recognised', name => {

@@ -12,6 +12,24 @@ const ESCAPE = /\\(?:["\\bfnrt]|u00(?:0[0-7be-f]|1[0-9a-f])|ud[89a-f][0-9a-f]{2}
 const HIGH = /^\\ud[89ab]/;
 const LOW = /^\\ud[c-f]/;
 
+/** @returns null where the bytes are not UTF-8 */
+export function decodeUtf8(bytes: Uint8Array): string | null {
+  try { return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes); } catch { return null; } // Why: there is only one thing that can be wrong with them.
+}
+
+/** Is it the JCS form of one value, and nothing else? */
+export function isCanonical(text: string): boolean {
+  try {
+    const read = new CanonicalText(text);
+    read.value();
+    read.end();
+    return true;
+  } catch (error) {
+    if (error instanceof NotCanonical) return false;
+    throw error;
+  }
+}
+
 /**
  * Reads a text once, from left to right, and accepts nothing but the JCS form: so what it has read needs not be written
  * again to be compared, and no two readers can take it for different things (repeated keys, for one).

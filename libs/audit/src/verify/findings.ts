@@ -34,15 +34,19 @@ export interface VerificationSummary {
 }
 
 const FINDINGS_MAX = 100;
+/** What follows from an entry that is missing or changed elsewhere: it names the first bad one only where nothing else does. */
+const CONSEQUENCES: readonly string[] = ['CAUSE_MISSING', 'SEQUENCE_GAP', 'SEQUENCE_REPEATED', 'REPEATED'];
 
 export class Findings {
   readonly #list: Finding[] = [];
   #first: number | null = null;
+  #firstConsequence: number | null = null;
   #count = 0;
 
   add(code: string, index: number | null, detail: string): void {
     this.#count++;
-    if (index !== null && (this.#first === null || index < this.#first)) this.#first = index;
+    if (index !== null && CONSEQUENCES.includes(code)) this.#firstConsequence = Math.min(index, this.#firstConsequence ?? index);
+    else if (index !== null) this.#first = Math.min(index, this.#first ?? index);
     if (this.#list.length < FINDINGS_MAX) this.#list.push({ code, index, detail });
   }
 
@@ -50,6 +54,6 @@ export class Findings {
 
   verification(summary: VerificationSummary): Verification {
     const problems = [...this.#list].sort((a, b) => (a.index ?? -1) - (b.index ?? -1));
-    return { ok: this.#count === 0, firstBadIndex: this.#first, problems, summary };
+    return { ok: this.#count === 0, firstBadIndex: this.#first ?? this.#firstConsequence, problems, summary };
   }
 }

@@ -1,4 +1,4 @@
-import { CanonicalText, NotCanonical } from './canonical-text';
+import { decodeUtf8, isCanonical } from './canonical-text';
 import { CausationCheck, type LoggedEvent } from './causation';
 import type { Findings } from './findings';
 import { GrownTree, hashLeaf } from './merkle-proofs';
@@ -32,21 +32,13 @@ export class LogCheck {
 
   /** As `push`, for bytes of which nothing is known. */
   pushBytes(bytes: Uint8Array): Buffer {
-    const index = this.first + this.#entries;
-    try {
-      const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-      const canonical = new CanonicalText(text);
-      canonical.value();
-      canonical.end();
-      return this.push(text);
-    } catch (error) {
-      if (!(error instanceof NotCanonical) && !(error instanceof TypeError)) throw error;
-      this.findings.add('NOT_CANONICAL', index, `entry ${index} is not in JCS form`);
-      this.#entries++;
-      const leafHash = hashLeaf(bytes);
-      this.tree.push(leafHash);
-      return leafHash;
-    }
+    const text = decodeUtf8(bytes);
+    if (text !== null && isCanonical(text)) return this.push(text);
+    const index = this.first + this.#entries++;
+    this.findings.add('NOT_CANONICAL', index, `entry ${index} is not in JCS form`);
+    const leafHash = hashLeaf(bytes);
+    this.tree.push(leafHash);
+    return leafHash;
   }
 
   /** Every producer's numbers go on by one, or say which number of this log comes before: those between are in other tenants' logs. */

@@ -1,4 +1,4 @@
-import { CanonicalText, NotCanonical } from './canonical-text';
+import { CanonicalText, decodeUtf8, NotCanonical } from './canonical-text';
 import { Findings, type Verification } from './findings';
 import { LogCheck } from './log-check';
 import { checkConsistency } from './merkle-proofs';
@@ -51,7 +51,7 @@ class ExportCheck {
   constructor(bytes: Uint8Array, private readonly options: VerifyOptions, private readonly findings: Findings) {
     const end = bytes.indexOf(0x0a);
     if (end < 0) throw new Unreadable('NOT_SIGNED', null, 'there is no signature line');
-    const [document, line] = [textOf(bytes.subarray(0, end)), textOf(bytes.subarray(end + 1))];
+    const [document, line] = [decodeUtf8(bytes.subarray(0, end)), decodeUtf8(bytes.subarray(end + 1))];
     if (document === null || line === null) throw new Unreadable('NOT_CANONICAL', null, 'it is not UTF-8');
     this.#document = document;
     this.#signed = bytes.subarray(0, end + 1);
@@ -110,7 +110,10 @@ class ExportCheck {
     if (this.options.vkey !== undefined && pinned === null) { this.findings.add('KEY', null, 'the key that was given is none'); return null; }
     const candidates = pinned === null ? frame.keys.flatMap(({ vkey }) => parseVkey(vkey) ?? []) : [pinned];
     const signer = line === null ? undefined : candidates.find(key => key.name === frame.origin && isSignedBy(line, key, this.#signed));
-    if (signer !== undefined) return signer;
+    if (signer !== undefined) {
+      if (!frame.keys.some(({ vkey }) => vkey === signer.vkey)) this.findings.add('KEY', null, 'the key that signed it is not among its keys');
+      return signer;
+    }
     this.findings.add(line === null ? 'NOT_SIGNED' : 'SIGNATURE', null, line === null ? 'the last line is no signature line'
       : pinned === null ? 'it was not signed with the key that it names' : 'it was not signed with the key that was given');
     return null;
@@ -146,19 +149,22 @@ class ExportCheck {
     const roots = new Map(checkpoints.map(({ size, root }) => [size, root]));
     let holding = true;
     let certain = frame.first;
+    // Why: an entry that is known to be wrong explains the rest; else it can lie anywhere since the last root that held.
+    let known: number | null = null;
+    const wrong = (code: string, index: number, detail: string): void => { known ??= index; this.findings.add(code, index, detail); };
     const compare = (): void => {
       const root = roots.get(check.tree.size);
       if (root === undefined) return;
       if (root.equals(check.tree.root())) { certain = check.tree.size; return; }
-      if (holding) this.findings.add('ROOT', entries.length === 0 ? null : Math.min(certain, end - 1), `the tree of size ${check.tree.size} is not the one that was signed: something differs from entry ${certain} on`);
+      if (holding) this.findings.add('ROOT', entries.length === 0 ? null : known ?? Math.min(certain, end - 1), `the tree of size ${check.tree.size} is not the one that was signed: something differs from entry ${certain} on`);
       holding = false;
     };
     if (frame.first > 0) compare();
     entries.forEach(({ text, index, leafHash }, place) => {
       const expected = frame.first + place;
       const hash = check.push(text);
-      if (index !== expected) this.findings.add('INDEX', expected, `entry ${expected} says that it is ${String(index)}`);
-      if (leafHash !== hash.toString('base64')) this.findings.add('LEAF_HASH', expected, `entry ${expected} is not what was hashed`);
+      if (index !== expected) wrong('INDEX', expected, `entry ${expected} says that it is ${String(index)}`);
+      if (leafHash !== hash.toString('base64')) wrong('LEAF_HASH', expected, `entry ${expected} is not what was hashed`);
       compare();
     });
     if (end < frame.size || (end === frame.size && right.length > 0) || end > frame.size) {
@@ -193,10 +199,6 @@ class ExportCheck {
     });
     if (!same) this.findings.add('PRODUCERS', null, 'the producers\' numbers in it are not those of its entries');
   }
-}
-
-function textOf(bytes: Uint8Array): string | null {
-  try { return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes); } catch { return null; } // Why: what is not UTF-8 is no text of ours.
 }
 
 function isFrame(parts: Record<string, unknown>): parts is Record<string, unknown> & Frame {
