@@ -96,14 +96,13 @@ describe('what a person or an agent can do with a workflow', () => {
       expect(stepOf(workflow, 'a')).toMatchObject({ status: 'succeeded', output: { value: 7 } });
     });
 
-    it('is settled by a probe that knows: it did not happen, and is done again', async () => {
-      const id = await agent.start([noop('a', { fail: 'unknown', probe: 'didNotHappen' }, { timeoutMs: 1_000 })], { deadlineMs: 5_000 });
-      const workflow = await agent.rest(id);
-      expect(['rolledBack', 'completed', 'paused']).toContain(workflow.status);
-      const { items } = await agent.must(200, 'GET', `/v1/workflows/${id}/events?limit=200`);
-      const starts = items.filter((event: Body) => event.type === 'aifirst.workflow.step-started.v1');
-      expect(starts.length).toBeGreaterThan(1);
-      expect(new Set(starts.map((event: Body) => event.data.generation)).size).toBeGreaterThan(1);
+    it('is settled by a probe that knows: it did not happen, which is a clean failure and tried again as often as asked', async () => {
+      const workflow = await agent.run([noop('a', { fail: 'unknown', probe: 'didNotHappen' }, { retry: { attemptsMax: 2 } })]);
+      expectStatus(workflow, 'rolledBack');
+      expect(stepOf(workflow, 'a')).toMatchObject({ status: 'failed', attempts: 2, error: { clean: true } });
+      const facts = await agent.all(`/v1/workflows/${workflow.id}/events`);
+      // Each attempt has a generation of its own, as it was proven that the one before had not happened.
+      expect(facts.filter(({ type }) => type === 'aifirst.workflow.step-started.v1').map(({ data }) => data.generation)).toEqual([1, 2]);
     });
 
     it('that no probe can tell waits for a person, who says it happened', async () => {

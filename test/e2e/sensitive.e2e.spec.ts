@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, expectStatus, noop, ref, stepOf, type AgentClient } from '../support/agent';
+import { Stack } from '../support/stack';
+
+/** Random letters: nothing but a leak brings them anywhere. */
+const canary = (name: string): string => `canary-${name}-${randomBytes(12).toString('hex')}`;
+const KIB = 1024;
+
+describe('what a schema marks as sensitive', () => {
+  let stack: Stack;
+  let agent: AgentClient;
+  const [written, read, long, based, refused, failing, unknown, undone] = ['written', 'read', 'long', 'based', 'refused', 'failing', 'unknown', 'undone'].map(canary) as [string, string, string, string, string, string, string, string];
+  const all = [written, read, long, based, refused, failing, unknown, undone];
+  const seen: string[] = [];
+  let intent = '';
+
+  beforeAll(async () => {
+    stack = await Stack.start({ env: { LOG_LEVEL: 'debug' } });
+    agent = await stack.agent();
+    writeFileSync(join(agent.root, 'old.txt'), read);
+    const one = await agent.run([
+      agent.fs('write', 'write', { path: 'a.txt', content: written }), agent.fs('read', 'read', { path: 'old.txt' }), agent.fs('write', 'copy', { path: 'b.txt', content: ref('read', '/content') }),
+      agent.fs('append', 'append', { path: 'old.txt', content: written }, after('read')), agent.fs('write', 'long', { path: 'long.txt', content: `${long} `.repeat(60 * KIB / (long.length + 1)) }),
+      agent.fs('write', 'based', { path: 'based.txt', encoding: 'base64', content: Buffer.from(based).toString('base64') }), agent.fs('read', 'again', { path: 'long.txt' }, after('long')),
+    ]);
+    expectStatus(one, 'completed');
+    intent = one.intentId;
+    // To the workflow's agent and the administrator it is shown.
+    expect(stepOf(one, 'read').output.content).toBe(read);
+    expect(stepOf(await stack.admin.must(200, 'GET', `/v1/workflows/${one.id}`), 'again').output.content).toContain(long);
+    expect(readFileSync(join(agent.root, 'b.txt'), 'utf8')).toBe(read);
+    expect(readFileSync(join(agent.root, 'based.txt'), 'utf8')).toBe(based);
+
+    const back = await agent.run([agent.fs('write', 'w', { path: 'a.txt', content: undone }), agent.fs('append', 'x', { path: 'b.txt', content: undone }), noop('fail', { fail: 'clean' }, after('w', 'x'))]);
+    expectStatus(back, 'rolledBack');
+    // What goes wrong with it says so without it.
+    const answers = [
+      await agent.submit([agent.fs('write', 'w', { path: 'c.txt', content: { [refused]: refused } })]), await agent.submit([agent.fs('write', 'w', { path: 'c.txt', content: [refused] })]),
+      await agent.submit([agent.fs('write', 'w', { path: '../c.txt', content: refused })]), await agent.submit([agent.fs('write', 'w', { path: 'c.txt', content: refused, encoding: 'rot13' })]),
+    ];
+    for (const answer of answers) { expect(answer.status).toBe(422); seen.push(answer.bytes.toString().replaceAll(`/content/${refused}`, '')); }
+    const bad = await agent.run([agent.fs('write', 'w', { path: 'd.txt', content: `%%%${failing}`, encoding: 'base64' })]).catch((error: Error) => error.message);
+    const missing = await agent.run([agent.fs('append', 'w', { path: 'a.txt/not-a-folder', content: failing }), agent.fs('read', 'r', { path: 'none' }, after('w'))]);
+    const named = await agent.run([agent.fs('read', 'r', { path: 'old.txt' }), agent.fs('write', 'w', { path: ref('r', '/content'), content: failing })]);
+    const held = await agent.run([agent.fs('read', 'r', { path: 'old.txt' }), noop('n', { value: ref('r', '/content'), fail: 'unknown' }), agent.fs('write', 'w', { path: 'e.txt', content: unknown }, after('n'))]);
+    seen.push(JSON.stringify([bad, missing.steps.map(({ error, statusReason, decision }: Record<string, unknown>) => ({ error, statusReason, decision })), named.statusReason, stepOf(named, 'w').error, stepOf(named, 'w').resources, held.statusReason]));
+    seen.push(JSON.stringify(await stack.admin.all(`/v1/workflows/${one.id}/events`)), JSON.stringify(await stack.admin.all(`/v1/workflows/${named.id}/events`)));
+  }, 120_000);
+  afterAll(async () => { await stack?.stop(); });
+
+  const leaks = (text: Buffer | string): string[] => {
+    const bytes = Buffer.isBuffer(text) ? text : Buffer.from(text);
+    return all.filter(secret => formsOf(secret).some(form => bytes.includes(form)));
+  };
+
+  it('stands in no error, reason, fact or metric', async () => {
+    seen.push((await stack.as(null).get('/metrics')).bytes.toString(), JSON.stringify(await stack.admin.all('/v1/locks')), JSON.stringify(await stack.admin.all('/v1/dead-letters')));
+    expect(seen.map((text, at) => [at, leaks(text)]).filter(([, found]) => (found as string[]).length > 0)).toEqual([]);
+  });
+
+  it('is shown in the intent to its agent alone', async () => {
+    expect(JSON.stringify(await agent.must(200, 'GET', `/v1/intents/${intent}`))).toContain(written);
+    expect((await (await stack.agent()).get(`/v1/intents/${intent}`)).status).toBe(404);
+  });
+
+  it('stands in no audit entry and not in the export', async () => {
+    expect((await stack.admin.all('/v1/audit/entries')).flatMap(entry => leaks(JSON.stringify(entry)).map(secret => `${secret} in entry ${entry.index}, ${entry.event.type}`))).toEqual([]);
+    expect(leaks((await stack.admin.get('/v1/audit/export')).bytes)).toEqual([]);
+  });
+
+  it('stands in no file of the data folder, the write-ahead log included, and was never logged', async () => {
+    await stack.kill9();
+    const place = existsSync(join(stack.dataDir, 'postgres.path')) ? readFileSync(join(stack.dataDir, 'postgres.path'), 'utf8').trim() : stack.dataDir;
+    const files = [...new Set([...filesIn(stack.dataDir), ...filesIn(place)])];
+    expect(files.some(path => /pg_wal\/[0-9A-F]{24}$/.test(path))).toBe(true);
+    expect(files.flatMap(path => leaks(readFileSync(path)).map(secret => `${secret} in ${path}`))).toEqual([]);
+    expect(leaks(stack.output)).toEqual([]);
+    // The test can see: the target has it, as it should.
+    expect(leaks(readFileSync(join(agent.root, 'a.txt')))).toEqual([written]);
+  }, 120_000);
+});
+
+/** As it is, and as it would look within base64, hexadecimal or UTF-16. */
+function formsOf(secret: string): Buffer[] {
+  const bytes = Buffer.from(secret);
+  const shifted = [0, 1, 2].map(shift => Buffer.concat([Buffer.alloc(shift), bytes]).toString('base64').slice(shift === 0 ? 0 : 4, -4));
+  return [bytes, ...shifted.map(text => Buffer.from(text)), Buffer.from(bytes.toString('hex')), Buffer.from(secret, 'utf16le')];
+}
+
+function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).map(name => join(folder, name)).filter(path => statSync(path, { throwIfNoEntry: false })?.isFile() === true);
+}
