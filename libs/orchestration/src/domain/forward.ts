@@ -134,8 +134,8 @@ export function probeUnknowns(turn: Turn): void {
 /** When the outcome of a step is asked for next. null: not again by ourselves. */
 export function probeDueAt({ status, parked, probe: last, probedAt }: Step): number | null {
   if (status !== 'unknown' || parked || probedAt === null || last > PROBE_PAUSES_MS.length) return null;
-  // Why: 0 after a resume, which begins anew.
-  return last === 0 ? probedAt : probedAt + PROBE_PAUSES_MS[last - 1]!;
+  // Why: 0 after a resume, which begins anew and at once.
+  return last === 0 ? 0 : probedAt + PROBE_PAUSES_MS[last - 1]!;
 }
 
 /** What stays unknown after the last probe waits for a person, once nothing moves any more. */

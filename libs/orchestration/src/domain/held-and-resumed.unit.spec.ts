@@ -17,6 +17,13 @@ describe('a step whose outcome is unknown', () => {
     expect(wakeAt(run.state!)).toBeGreaterThan(run.at);
   });
 
+  it('is probed anew after a resume although the clock went back meanwhile', () => {
+    const run = unknown().order({ order: 'pause' });
+    run.at -= 60_000;
+    run.order({ order: 'resume' });
+    expect(run.sent.at(-1)).toMatchObject({ name: 'ProbeStep', data: { probe: 1 } });
+  });
+
   it('is probed while the rest is held', () => {
     const run = unknown();
     run.control = HOLD;
