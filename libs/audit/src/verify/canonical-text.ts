@@ -5,7 +5,6 @@ export class NotCanonical extends Error {
 
 /** Deeper than anything we write; a deeper document would only be there to break whoever reads it. */
 const DEPTH_MAX = 256;
-// eslint-disable-next-line no-control-regex -- what may not stand in a string as it is
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-][0-9]+)?/y;
 const ESCAPE = /\\(?:["\\bfnrt]|u00(?:0[0-7be-f]|1[0-9a-f])|ud[89a-f][0-9a-f]{2})/y;

@@ -89,7 +89,7 @@ export class CausationCheck {
         if (event.causationid !== data['decision']) say('is not caused by the decision that it names');
         const decision = earlier(event.causationid, 'decided', 'decision');
         const outcome = decision?.outcomes?.get(stepOf(data));
-        if (decision?.outcomes != null && (outcome === undefined || !LEAVE.includes(outcome))) say(`was started although its decision says \`${outcome ?? 'nothing'}\``);
+        if (decision !== null && decision.outcomes !== null && (outcome === undefined || !LEAVE.includes(outcome))) say(`was started although its decision says \`${outcome ?? 'nothing'}\``);
         return;
       }
       case 'aifirst.workflow.step-succeeded.v1':
