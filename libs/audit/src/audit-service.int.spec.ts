@@ -281,6 +281,19 @@ describe('what can go wrong on the way to the log', () => {
     expect(verifyExport(await stand.export(), { vkey: vkey() })).toMatchObject({ ok: true, summary: { entries: 3 * FACTS_PER_WORKFLOW } });
   });
 
+  it('ends in time when the database is gone', async () => {
+    const other = await startTestPostgres();
+    const lost = await new AuditStand(await migrateAudit(other.connection)).start();
+    await lost.say(aFact({ sequence: 1 }));
+    await lost.settled();
+    await other.stop();
+    await lost.say(aFact({ sequence: 2 }));
+    const began = performance.now();
+    await lost.stop();
+    expect(performance.now() - began).toBeLessThan(7_000);
+    expect(lost.ended).toBeNull();
+  });
+
   it('stops when somebody else folds', async () => {
     await stand.say(aFact({ sequence: 1 }));
     await stand.settled();

@@ -98,6 +98,7 @@ export class FoldDatabase {
   readonly #connection: Connection;
   #session = 0;
   #revision = 0;
+  #closed = false;
 
   /** @param onLost when the connection was lost, perhaps by a crash of the database: `standing` knows */
   constructor(config: ClientConfig, schema: string, private readonly onRetrying: (error: unknown) => void, onLost: () => void) {
@@ -164,7 +165,11 @@ export class FoldDatabase {
     });
   }
 
-  end(): Promise<void> { return this.#connection.end(); }
+  /** What is being tried is given up. */
+  async end(): Promise<void> {
+    this.#closed = true;
+    await this.#connection.end();
+  }
 
   #stored(revision: number): 'stored' { this.#revision = revision; return 'stored'; }
   #fenced(): Fenced { return new Fenced('audit', this.#session, 'is folded by somebody else now'); }
@@ -172,9 +177,10 @@ export class FoldDatabase {
   async #again<T>(work: (client: Client) => Promise<T>): Promise<T> {
     for (let waitMs = RETRY_MS.first; ; waitMs = Math.min(waitMs * 2, RETRY_MS.most)) {
       try {
+        if (this.#closed) throw new OperationalError('AUDIT_STOPPED', 'folding was stopped');
         return await work(await this.#connection.client());
       } catch (error) {
-        if (error instanceof Fenced) throw error;
+        if (error instanceof Fenced || this.#closed) throw error;
         // Why: what violates a constraint meets entries that somebody else has stored at these places.
         if (error instanceof DatabaseError && LASTING.test(error.code ?? '')) throw new OperationalError('AUDIT_STORE_FAILED', `the database refused to store entries (${error.code}): ${messageOf(error)}`, { cause: error });
         this.#connection.drop();

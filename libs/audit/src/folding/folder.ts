@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { CloudEvent } from '@aifirst/contracts';
 import { crashPoint } from '@aifirst/kernel';
 import type { Positions } from '@aifirst/store';
@@ -20,6 +21,8 @@ const CHECKPOINT_RETRY_MS = 5_000;
 const IDLE_POSITIONS_MS = 1_000;
 /** Facts of one producer that may wait for a missing one; beyond it they are read again. */
 const HELD_MAX = 10_000;
+/** A stop does not wait longer for a database that is away. */
+const STOP_MS_MAX = 4_000;
 const SYSTEM_TENANT = 'system';
 
 export interface FolderOptions {
@@ -135,11 +138,17 @@ export class Folder {
     await this.#signNow();
   }
 
-  /** Stores and signs what was taken, and lets go. */
+  /** Stores and signs what was taken, and lets go. What can't be stored in time comes again at the next start. */
   async stop(): Promise<void> {
+    const given = new AbortController();
+    await Promise.race([this.#finish(), pause(STOP_MS_MAX, undefined, { signal: given.signal }).catch(() => undefined)]);
+    given.abort();
+    await this.#end();
+  }
+
+  async #finish(): Promise<void> {
     await this.flush();
     if (!this.#ended) await this.checkpoint().catch(() => undefined);
-    await this.#end();
   }
 
   #fold(event: CloudEvent): void {
@@ -268,6 +277,7 @@ export class Folder {
   }
 
   async #fail(error: unknown): Promise<void> {
+    if (this.#ended) return;
     await this.#end();
     this.events.onEnded(error);
   }
@@ -276,8 +286,8 @@ export class Folder {
     this.#ended = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     if (this.#checkpointTimer !== null) clearTimeout(this.#checkpointTimer);
-    await this.#signing?.catch(() => undefined);
     await Promise.all([this.#database.end(), this.#checkpointer.end()]);
+    await this.#signing?.catch(() => undefined);
   }
 }
 

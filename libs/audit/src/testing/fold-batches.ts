@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { FolderOptions } from '../folding/folder';
 import { ThreadFolder } from '../folding/thread-folder';
 
@@ -14,7 +13,7 @@ async function run(): Promise<void> {
   await folder.open();
   for (const groups of batches) {
     folder.take({ run: 0, groups, positions: {} });
-    await pause(25);
+    await folder.flush();
   }
   await folder.stop();
 }
