@@ -94,7 +94,8 @@ export class EmbeddedConsumer implements Consumer {
         if (this.needsReading()) await this.readOn();
         const slice = this.gather();
         if (slice !== null) await this.process(slice);
-        else if (!this.mustBegin && !this.needsReading()) await this.notified();
+        // Why `stopping` again: whoever stopped it while it read found nobody waiting to be woken.
+        else if (!this.stopping && !this.mustBegin && !this.needsReading()) await this.notified();
       }
     } catch (error) {
       if (!(error instanceof Halted)) this.options.events.onStopped?.(this.subscription.group, error);

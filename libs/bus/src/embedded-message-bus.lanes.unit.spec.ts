@@ -179,6 +179,24 @@ describe('the embedded bus', () => {
     expect(service.ids().indexOf('calm')).toBeLessThan(15);
   });
 
+  it('ends when it is stopped while it reads what holds nothing for the group', async () => {
+    const bus = aBus();
+    const feed = new MemoryFeed('p/0');
+    feed.append(...rows(1, 3, OTHER));
+    const read = feed.read.bind(feed);
+    let release: () => void = () => undefined;
+    feed.read = async (after, limit) => {
+      await new Promise<void>(resolve => { release = resolve; });
+      return read(after, limit);
+    };
+    await bus.attach(feed);
+    const consumer = await bus.subscribe(new RecordingService().subscription({ group: GROUP }));
+    const stopped = consumer.stop();
+    release();
+    await stopped;
+    expect(feed.reads).toBe(1);
+  });
+
   it('refuses to be used after it was stopped', async () => {
     const bus = aBus();
     await bus.stop();
