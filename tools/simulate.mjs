@@ -10,7 +10,7 @@ setFlagsFromString('--no-turbo-inline-js-wasm-calls');
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 loadTypeScript(root);
-const { simulate, plants } = createRequire(import.meta.url)(join(root, 'test/simulation/index.ts'));
+const { simulate, PLANTS: plants } = createRequire(import.meta.url)(join(root, 'test/simulation/index.ts'));
 
 const given = readArguments(process.argv.slice(2));
 process.exitCode = given.seed === undefined ? await many(given) : await one(given);

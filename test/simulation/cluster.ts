@@ -221,7 +221,7 @@ export class Cluster {
           process: life.process, world, target: this.target, random: life.process.random, capabilities: this.capabilities, imageIsSensitive: options.sensitiveImages,
           faults: () => this.faults, paths: pathsOf(options.paths),
         });
-        return startAdapters(life, this.vault, plant.adapter?.(adapter) ?? adapter, (journal, log) => plant.journal?.(journal, log));
+        return startAdapters(life, this.vault, plant.adapter?.(adapter, this.target) ?? adapter, journal => plant.journal?.(journal));
       }
     }
   }

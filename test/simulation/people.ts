@@ -21,6 +21,8 @@ export class People {
   private readonly revisions = new Map<string, number>();
   private readonly held = new Set<string>();
   private switches = 0;
+  private released = false;
+  private tail: Promise<void> = Promise.resolve();
 
   constructor(private readonly cluster: Cluster, private readonly history: History, private readonly random: Random, private readonly options: Options, private readonly world: World) {
     this.agents = Array.from({ length: options.agents }, (_, i) => ({ kind: 'agent' as const, id: `agent-${i}`, tenant: i % 3 === 2 ? 'other' : 'default' }));
@@ -40,17 +42,26 @@ export class People {
   }
 
   /** Switch or suspension, on or off. */
-  async hold(): Promise<void> {
+  hold(): Promise<void> {
     const { random } = this;
     const { tenant, id } = random.pick(this.agents);
     const name = random.pick([`agent ${tenant}/${id}`, `switch ${tenant}/${random.pick(['all', id])}`]);
-    if (this.held.has(name)) return this.release(name);
-    this.held.add(name);
-    await this.setHold(name, true);
+    return this.inTurn(async () => {
+      if (this.released || this.held.has(name)) return this.release(name);
+      this.held.add(name);
+      await this.setHold(name, true);
+    });
   }
 
-  async releaseAll(): Promise<void> { for (const name of [...this.held]) await this.release(name); }
-  get isHolding(): boolean { return this.held.size > 0; }
+  /** For good. */
+  releaseAll(): Promise<void> {
+    this.released = true;
+    return this.inTurn(async () => { for (const name of [...this.held]) await this.release(name); });
+  }
+
+  /** One after another: who engages a switch and who lifts it have waited for each other's answer. */
+  private inTurn(work: () => Promise<void>): Promise<void> { return (this.tail = this.tail.then(work)); }
+  get isHolding(): boolean { return !this.released || this.held.size > 0; }
 
   /** Somebody gives some workflow an order that may or may not fit. */
   async orderSomething(): Promise<void> {

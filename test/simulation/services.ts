@@ -51,7 +51,7 @@ export async function startPolicy(life: Life, engine: CedarEngine): Promise<void
 }
 
 /** @param changeJournal for planted faults */
-export async function startAdapters(life: Life, vault: Vault, adapter: ExecutionAdapter, changeJournal: (journal: StepJournal, log: Log) => void): Promise<void> {
+export async function startAdapters(life: Life, vault: Vault, adapter: ExecutionAdapter, changeJournal: (journal: StepJournal) => void): Promise<void> {
   const { process, log, bus, query, options, checks } = life;
   const control = controlOf(life);
   process.onEnd(() => control.stop());
@@ -65,7 +65,7 @@ export async function startAdapters(life: Life, vault: Vault, adapter: Execution
     connections: { resolve: (tenant, name) => query.ask<Connection | null>('gateway', 'connection', { tenant, name }) },
     undoWindowMs: UNDO_WINDOW_MS, separateClusters: !options.sharedCluster, hooks: { around, onFatal: life.onFatal },
   });
-  changeJournal(journal, log);
+  changeJournal(journal);
   await journal.recover();
   await bus.subscribe({
     group: 'adapter-os.steps', topics: [stepCommandsTopic('adapter-os')], from: () => log.positions(),

@@ -141,7 +141,7 @@ export class TargetAdapter implements ExecutionAdapter {
 }
 
 const needsThing = ({ capability }: StepCall): boolean => capability === 'sim.remove' || capability === 'sim.move';
-const scopeOf = ({ input }: StepCall): readonly string[] => (input['to'] === undefined ? [String(input['path'])] : [String(input['path']), String(input['to'])].sort());
+export const scopeOf = ({ input }: StepCall): readonly string[] => (input['to'] === undefined ? [String(input['path'])] : [String(input['path']), String(input['to'])].sort());
 
 /** What the scope holds after the call. */
 function contentsOf({ capability, input }: StepCall, before: Entries): readonly (readonly [string, Json | Entry])[] {

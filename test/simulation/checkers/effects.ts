@@ -72,18 +72,16 @@ const statusOf = (state: Workflow, key: string): string => {
   return current.generation === generation ? current.status : `${current.status} in generation ${current.generation}`;
 };
 
-/** Whoever changed something in the way of an undo: workflows, or `foreign`. */
-export function culprits(target: Target, key: string): ReadonlySet<string> | null {
+/**
+ * Whoever has changed what is in the way of an undo since its step acted: workflows, or `foreign`. null: nothing was found
+ * in its way.
+ * @param since when the step acted
+ */
+export function culprits(target: Target, key: string, since: number): ReadonlySet<string> | null {
   const conflict = target.conflicts.findLast(found => found.key === key);
   if (conflict === undefined) return null;
-  const expected = new Map(conflict.expected);
-  const found = new Map(conflict.entries);
-  const names = new Set<string>();
-  for (const path of new Set([...expected.keys(), ...found.keys()])) {
-    if (expected.get(path)?.stamp === found.get(path)?.stamp) continue;
-    const last = target.ledger.findLast(change => change.tick <= conflict.tick && stampAt(change.before, path) !== stampAt(change.after, path));
-    if (last !== undefined) names.add(last.key === 'foreign' ? 'foreign' : partsOf(last.key).workflow);
-  }
-  return names;
+  const paths = new Set([...conflict.expected, ...conflict.entries].map(([path]) => path).filter(path => stampAt(conflict.expected, path) !== stampAt(conflict.entries, path)));
+  const changes = target.ledger.filter(({ tick, before, after }) => tick > since && tick <= conflict.tick && [...paths].some(path => stampAt(before, path) !== stampAt(after, path)));
+  return new Set(changes.map(change => (change.key === 'foreign' ? 'foreign' : partsOf(change.key).workflow)));
 }
 export const stampAt = (entries: Change['before'], at: string): number | undefined => entries.find(([path]) => path === at)?.[1].stamp;

@@ -182,7 +182,7 @@ export class LiveChecks {
 
   private isBlockedByOthers(key: string, code: string, workflow: string): void {
     if (code !== 'TARGET_CHANGED') return;
-    const names = culprits(this.target, key);
+    const names = culprits(this.target, key, this.target.applied.get(keyOf({ ...partsOf(key), direction: 'forward' }))?.tick ?? 0);
     if (names !== null && ![...names].some(name => name !== workflow)) this.wrong('undo in order', `${key} is blocked by nobody but its own workflow`);
   }
 
