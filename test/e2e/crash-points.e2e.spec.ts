@@ -1,0 +1,49 @@
+import { CRASH_POINTS } from '@aifirst/kernel';
+import { AppendLoad } from '../support/append-load';
+import { AuditLog } from '../support/audit-log';
+import { causalityFaults } from '../support/causality';
+import { Stack } from '../support/stack';
+import { pause, sizeOf } from '../support/wait';
+
+const PASSES = sizeOf('AIFIRST_CRASH_PASSES', 2);
+const AT_ONCE = 6;
+const DIES_MS_MAX = 30_000;
+
+/** Each point in the code where something has just become durable, or is about to: the process dies there, and the next one carries on. */
+describe('a process that dies at a crash point', () => {
+  let stack: Stack;
+  let load: AppendLoad;
+
+  beforeAll(async () => {
+    stack = await Stack.start({ env: { LOG_LEVEL: 'warn' } });
+    load = new AppendLoad(stack, await stack.agent());
+  });
+  afterAll(async () => { await stack?.stop(); });
+
+  const points = CRASH_POINTS.flatMap(point => Array.from({ length: PASSES }, (_, pass) => [point, pass + 1] as const));
+
+  it.each(points)('%s, pass %i: everything accepted ends, every line stands exactly once or not at all, and the log verifies', async (point, pass) => {
+    await stack.terminate();
+    await stack.launch({ AIFIRST_CRASH_AT: `${point}:${pass}` });
+    let died = false;
+    const end = stack.ended.then(exit => { died = true; return exit; });
+    // More is sent until it dies: what passes a point once in a batch of many passes it twice in two.
+    const sending: Promise<unknown>[] = [];
+    for (const until = Date.now() + DIES_MS_MAX; !died && Date.now() < until;) {
+      if (sending.length < 10) sending.push(load.sendAll(AT_ONCE, AT_ONCE));
+      await Promise.race([end, pause(500)]);
+    }
+    if (!died) throw new Error(`${point} was not passed ${pass} times within ${DIES_MS_MAX} ms and ${load.sent.length} workflows`);
+    expect(await end).toEqual({ code: null, signal: 'SIGKILL' });
+    stack.http.renew();
+    await stack.launch();
+    await stack.ready();
+    await Promise.all(sending);
+    expect(await load.faults(30_000)).toEqual([]);
+    expect(await stack.admin.all('/v1/locks')).toEqual([]);
+    const log = new AuditLog(stack.admin);
+    const entries = await log.settled(load.workflows);
+    await log.verify(entries);
+    expect(causalityFaults(entries.map(({ event }) => event))).toEqual([]);
+  }, 120_000);
+});

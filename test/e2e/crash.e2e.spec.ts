@@ -1,0 +1,63 @@
+import { type AgentClient } from '../support/agent';
+import { AppendLoad } from '../support/append-load';
+import { AuditLog } from '../support/audit-log';
+import { causalityFaults, sequenceFaults } from '../support/causality';
+import { processesOf } from '../support/processes';
+import { Stack } from '../support/stack';
+import { pause, sizeOf, until } from '../support/wait';
+
+const KILLS = sizeOf('AIFIRST_KILLS', 4);
+const WORKFLOWS = sizeOf('AIFIRST_WORKFLOWS', 60);
+const IN_FLIGHT = sizeOf('AIFIRST_IN_FLIGHT', 12);
+const END_MS_MAX = 120_000;
+/** How long it runs between two kills, spread so that kills meet everything, the recovery too. */
+const lives = (kill: number): number => [150, 700, 20, 400, 1_200, 80, 300, 5][kill % 8]!;
+
+describe(`killed with SIGKILL ${KILLS} times while ${WORKFLOWS} workflows are in flight`, () => {
+  let stack: Stack;
+  let agent: AgentClient;
+  let load: AppendLoad;
+
+  beforeAll(async () => {
+    stack = await Stack.start({ env: { LOG_LEVEL: 'warn' } });
+    agent = await stack.agent();
+    load = new AppendLoad(stack, agent);
+    const sending = load.sendAll(WORKFLOWS, IN_FLIGHT);
+    for (let kill = 0; kill < KILLS; kill++) {
+      // Why spread over the load: the last kills must find something in flight too.
+      const share = Math.floor(((kill + 1) / (KILLS + 1)) * WORKFLOWS);
+      await until('enough was sent to kill it again', () => load.sent.filter(({ workflow }) => workflow !== null).length >= share || load.sent.length >= WORKFLOWS, 120_000, 2);
+      await pause(lives(kill));
+      await stack.kill9();
+      await stack.launch();
+      if (kill % 3 !== 1) await stack.ready();
+    }
+    await stack.ready();
+    await sending;
+  }, 60_000 + KILLS * 30_000 + WORKFLOWS * 1_000);
+  afterAll(async () => { await stack?.stop(); });
+
+  it('everything that was accepted ends, and every line stands exactly once if and only if its workflow completed', async () => {
+    expect(await load.faults(END_MS_MAX)).toEqual([]);
+    expect(load.lost).toBeGreaterThan(0);
+  }, END_MS_MAX + 10_000);
+
+  it('the log verifies, has every number once, and for every outcome the decision and start before it', async () => {
+    const log = new AuditLog(stack.admin);
+    const entries = await log.settled(load.workflows, 60_000);
+    await log.verify(entries);
+    const events = entries.map(({ event }) => event);
+    expect(causalityFaults(events)).toEqual([]);
+    expect(sequenceFaults([...events, ...(await new AuditLog(stack.admin, 'system').entries()).map(({ event }) => event)])).toEqual([]);
+  }, 90_000);
+
+  it('nothing waits any more: no lock, no dead letter, no step in the dark', async () => {
+    expect(await stack.admin.all('/v1/locks')).toEqual([]);
+    expect(await stack.admin.all('/v1/dead-letters')).toEqual([]);
+  });
+
+  it('of all that was started one process and its database are left', async () => {
+    const commands = processesOf(stack.dataDir).map(({ command }) => command);
+    expect(commands.filter(command => command.includes('main.js'))).toHaveLength(1);
+  });
+});
