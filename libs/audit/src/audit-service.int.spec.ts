@@ -324,6 +324,20 @@ describe('what can go wrong on the way to the log', () => {
   });
 });
 
+describe('the rate of folding', () => {
+  it('is thousands of entries in a second of CPU, signing included', async () => {
+    const from = numbers();
+    const messages = Array.from({ length: 300 }, () => workflowFacts(randomUUID(), from)).flat();
+    const before = process.cpuUsage();
+    await stand.say(...messages);
+    await stand.settled();
+    const { user, system } = process.cpuUsage(before);
+    const perSecond = messages.length / ((user + system) / 1e6);
+    console.log(`folded ${Math.round(perSecond)} entries per second of CPU, the bus of the test included`);
+    expect(perSecond).toBeGreaterThan(1_000);
+  });
+});
+
 describe('what is stored', () => {
   it('is only ever added to, by the service and by its owner', async () => {
     await stand.say(...Array.from({ length: 260 }, (_, i) => aFact({ sequence: i + 1 })));

@@ -3,13 +3,11 @@ import type { CloudEvent } from '@aifirst/contracts';
 import { crashPoint } from '@aifirst/kernel';
 import type { Positions } from '@aifirst/store';
 import type { ClientConfig } from 'pg';
-import { textMeans } from '../digest';
-import { bareLeafText, leafText, type LeafEvent } from '../domain/leaf';
 import { HeldPositions, Sequencer, type Gap } from '../domain/sequencer';
 import { NoteSigner } from '../note-signer';
 import { Checkpointer, EntriesMissing } from './checkpointer';
 import { FoldDatabase, type FoldState } from './database';
-import { OpenBundle, type BundleRow } from './open-bundle';
+import { TenantLogs } from './tenant-logs';
 
 /** A bundle is stored so long after its first entry, or when it has so many (PERFORMANCE: one per 20 ms or so). */
 const BUNDLE_MS = 20;
@@ -23,7 +21,6 @@ const IDLE_POSITIONS_MS = 1_000;
 const HELD_MAX = 10_000;
 /** A stop does not wait longer for a database that is away. */
 const STOP_MS_MAX = 4_000;
-const SYSTEM_TENANT = 'system';
 
 export interface FolderOptions {
   readonly connection: ClientConfig;
@@ -65,15 +62,13 @@ export interface FolderEvents {
   onEnded(error: unknown): void;
 }
 
-interface TenantLog { size: number; readonly producers: Map<string, number>; open: OpenBundle | null }
-
 /** Folds facts into the tenants' logs: sanitises, hashes, stores in bundles, signs. One at a time, in a thread of its own. */
 export class Folder {
   readonly #database: FoldDatabase;
   readonly #checkpointer: Checkpointer;
   readonly #bundleMs: number;
   readonly #checkpointMs: number;
-  #logs = new Map<string, TenantLog>();
+  #logs = new TenantLogs();
   #sequencer = new Sequencer<CloudEvent>({}, HELD_MAX);
   #held = new HeldPositions();
   #positions: Positions = {};
@@ -81,9 +76,7 @@ export class Folder {
   #storedSizes = new Map<string, number>();
   #run = 0;
   #received = 0;
-  #pending = 0;
   #hasGaps = false;
-  #closed: BundleRow[] = [];
   #timer: NodeJS.Timeout | null = null;
   #timerMs = Infinity;
   #checkpointTimer: NodeJS.Timeout | null = null;
@@ -119,12 +112,12 @@ export class Folder {
         this.#sequencer.offer(event.producer, event.sequence!, event, ready);
       }
     }
-    for (const event of ready) this.#fold(event);
+    for (const event of ready) this.#logs.add(event);
     for (const [source, position] of Object.entries(positions)) this.#held.add(source, position, needs.get(source) ?? new Map());
     const gaps = this.#sequencer.gaps();
     if (gaps.length > 0 || this.#hasGaps) this.events.onGaps(gaps);
     this.#hasGaps = gaps.length > 0;
-    this.#flushLater(this.#pending >= BUNDLE_EVENTS ? 0 : this.#pending > 0 || ready.length === 0 ? this.#bundleMs : IDLE_POSITIONS_MS);
+    this.#flushLater(this.#logs.pending >= BUNDLE_EVENTS ? 0 : this.#logs.pending > 0 || ready.length === 0 ? this.#bundleMs : IDLE_POSITIONS_MS);
   }
 
   /** Stores what is pending. Resolves when everything taken before is stored, or nothing can be any more. */
@@ -151,24 +144,7 @@ export class Folder {
     if (!this.#ended) await this.checkpoint().catch(() => undefined);
   }
 
-  #fold(event: CloudEvent): void {
-    const tenant = event.tenant === '' || event.tenant === undefined ? SYSTEM_TENANT : event.tenant;
-    let log = this.#logs.get(tenant);
-    if (log === undefined) this.#logs.set(tenant, log = { size: 0, producers: new Map(), open: null });
-    const prior = log.producers.get(event.producer) ?? 0;
-    log.producers.set(event.producer, event.sequence!);
-    // Why: who has this log alone sees that the numbers in between are other tenants'.
-    const leaf: LeafEvent = event.sequence === prior + 1 ? event : { ...event, priorsequence: prior };
-    log.open ??= new OpenBundle(tenant, log.size);
-    log.open.add(event, textOf(leaf));
-    log.size++;
-    this.#pending++;
-    if (!log.open.isFull()) return;
-    this.#closed.push(log.open.close(log.producers));
-    log.open = null;
-  }
-
-  #hasPending(): boolean { return this.#pending > 0 || this.#stored.settled < this.#received; }
+  #hasPending(): boolean { return this.#logs.pending > 0 || this.#stored.settled < this.#received; }
 
   #flushLater(delayMs: number): void {
     if (this.#ended || this.#flushing !== null) return;
@@ -190,7 +166,7 @@ export class Folder {
   #exclusively(work: () => Promise<void>): Promise<void> {
     this.#flushing = work().catch((error: unknown) => { void this.#fail(error); }).finally(() => {
       this.#flushing = null;
-      if (this.#pending > 0) this.#flushLater(this.#pending >= BUNDLE_EVENTS ? 0 : this.#bundleMs);
+      if (this.#logs.pending > 0) this.#flushLater(this.#logs.pending >= BUNDLE_EVENTS ? 0 : this.#bundleMs);
       this.#signLater(this.#checkpointMs);
     });
     return this.#flushing;
@@ -205,14 +181,7 @@ export class Folder {
   }
 
   async #store(): Promise<void> {
-    const rows = this.#closed;
-    this.#closed = [];
-    for (const log of this.#logs.values()) {
-      if (log.open === null) continue;
-      rows.push(log.open.close(log.producers));
-      log.open = null;
-    }
-    this.#pending = 0;
+    const rows = this.#logs.close();
     const released = this.#held.release(producer => this.#sequencer.last(producer));
     const positions = merged(this.#positions, released);
     const progress: Progress = { run: this.#run, settled: this.#received, positions, producers: this.#sequencer.lasts() };
@@ -236,12 +205,10 @@ export class Folder {
   }
 
   #adopt({ positions, producers, logs }: FoldState): void {
-    this.#logs = new Map([...logs].map(([tenant, log]) => [tenant, { size: log.size, producers: new Map(Object.entries(log.producers)), open: null }]));
+    this.#logs = new TenantLogs(logs);
     this.#sequencer = new Sequencer(producers, HELD_MAX);
     this.#held = new HeldPositions();
     this.#positions = positions;
-    this.#closed = [];
-    this.#pending = 0;
     this.#received = 0;
     this.#hasGaps = false;
     this.#storedSizes = new Map([...logs].map(([tenant, { size }]) => [tenant, size]));
@@ -289,11 +256,6 @@ export class Folder {
     await Promise.all([this.#database.end(), this.#checkpointer.end()]);
     await this.#signing?.catch(() => undefined);
   }
-}
-
-function textOf(event: LeafEvent): string {
-  // Why: whatever is wrong with one event's data, the log goes on and says that the event was there.
-  try { return leafText(event, textMeans); } catch { return bareLeafText(event, textMeans); }
 }
 
 function merged(before: Positions, released: Positions): Positions {

@@ -170,12 +170,13 @@ describe('an export', () => {
     expect(verifyExport(whole, { vkey: 'nonsense' })).toMatchObject({ ok: false });
   });
 
-  it('verifies at tens of thousands of entries a second', () => {
+  it('verifies tens of thousands of entries in a second of CPU', () => {
     const passes = 20;
-    const began = performance.now();
+    const before = process.cpuUsage();
     for (let i = 0; i < passes; i++) verifyExport(whole, { vkey });
-    const perSecond = (passes * 8 * FACTS_PER_WORKFLOW) / ((performance.now() - began) / 1_000);
-    console.log(`verified ${Math.round(perSecond)} entries/s`);
+    const { user, system } = process.cpuUsage(before);
+    const perSecond = (passes * 8 * FACTS_PER_WORKFLOW) / ((user + system) / 1e6);
+    console.log(`verified ${Math.round(perSecond)} entries per second of CPU`);
     expect(perSecond).toBeGreaterThan(1_000);
   });
 });
