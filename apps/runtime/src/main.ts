@@ -1,10 +1,8 @@
 import './v8-flags';
 import { messageOf, setCrashHook, type CrashPoint } from '@aifirst/kernel';
 import { readConfig } from './config';
-import { ensureDemo } from './demo';
 import { onShutdown } from './lifecycle';
 import { startRuntime, type Runtime } from './runtime';
-import { ensureAdminToken } from './secret-files';
 
 /** `AIFIRST_CRASH_AT=<crash point>[:<nth pass>]` kills this process there: how the tests prove that nothing depends on when. */
 function armCrashPoint(at: string | undefined): void {
@@ -23,7 +21,6 @@ async function main(): Promise<void> {
     armCrashPoint(process.env['AIFIRST_CRASH_AT']);
     starting = startRuntime(config, reason => shutdown.begin(reason, 1));
     runtime = await starting;
-    if (config.demo && config.databaseUrl === undefined) await ensureDemo(runtime.url, ensureAdminToken(config.dataDir, config.adminToken), config.dataDir);
     console.log(`AI-First Runtime is ready on ${runtime.url}, data in ${config.dataDir}`);
   } catch (error) {
     console.error(`can't start: ${messageOf(error)}`);

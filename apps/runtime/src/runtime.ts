@@ -18,6 +18,7 @@ import { systemClock, systemIds } from './clock';
 import type { RuntimeConfig } from './config';
 import { openDatabases, schemaName, type Schema } from './database';
 import { answerForDeadLetters } from './dead-letter-questions';
+import { ensureDemo } from './demo';
 import { answered, gatewayLogger, journalHooks, orchestratorTelemetry } from './measuring';
 import { ensureAdminToken, ensureSecretFile } from './secret-files';
 
@@ -48,8 +49,9 @@ export async function startRuntime(config: RuntimeConfig, onFatal: (reason: stri
 async function compose(config: RuntimeConfig, logger: ReturnType<typeof makeLogger>, ends: (() => Promise<void> | void)[], onFatal: (reason: string) => void): Promise<string> {
   const fatal = (part: string) => (error: unknown): void => { logger.fatal({ err: error, part }, 'can not go on'); onFatal(`${part}: ${messageOf(error)}`); };
   const databases = await openDatabases(config, line => logger.info({ part: 'postgres' }, line));
-  ends.push(() => databases.stop());
-  void databases.ended?.then(reason => onFatal(`the database has ended: ${reason}`));
+  let stopping = false;
+  ends.push(() => { stopping = true; return databases.stop(); });
+  void databases.ended?.then(reason => { if (!stopping) onFatal(`the database has ended: ${reason}`); });
   const made = (what: string) => (): void => { logger.warn(`made ${what}: back it up`); };
   ensureSecretFile(config.masterKeyFile, KEY_BYTES, made('the master key'));
   const auditKey = ensureSecretFile(config.auditKeyFile, KEY_BYTES, made('the audit key'));
@@ -151,12 +153,14 @@ async function compose(config: RuntimeConfig, logger: ReturnType<typeof makeLogg
       { name: 'adapter-os', check: () => (journalReady ? null : 'is looking after what an earlier process left') },
       { name: 'audit', check: () => { audit.ready(); return null; } },
       { name: 'policy', check: () => (control.epochOf('default') === null ? 'has not said what holds' : null) },
+      { name: 'demo', check: () => (demoReady ? null : 'is being made') },
     ],
   });
   ends.push(() => gateway.close());
 
   let journalReady = false;
   let orchestratorReady = false;
+  let demoReady = false;
   const interrupted = await journal.recover();
   if (interrupted > 0) logger.info({ steps: interrupted }, 'looking after steps that an earlier process left');
   ends.push(() => journal.stop());
@@ -179,7 +183,10 @@ async function compose(config: RuntimeConfig, logger: ReturnType<typeof makeLogg
   const sweeping = setInterval(() => void journal.sweep(systemClock.now()).catch((error: unknown) => logger.warn({ err: error }, 'what undo no longer needs could not be let go of')), SWEEP_EVERY_MS).unref();
   ends.push(() => clearInterval(sweeping));
   const port = await gateway.listen(config.port, config.host);
-  return `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
+  const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
+  if (config.demo && config.databaseUrl === undefined) await ensureDemo(url, adminToken, config.dataDir);
+  demoReady = true;
+  return url;
 }
 
 /** Waits for the lease of a writer that is gone; takes it at once where the data folder's lock says that nobody else is there. */
