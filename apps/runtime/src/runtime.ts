@@ -1,5 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { createGateway, PostgresWorkflowViews } from '@aifirst/api';
 import { AuditService } from '@aifirst/audit';
 import { BuiltinAdapter } from '@aifirst/adapter-builtin';

@@ -30,9 +30,10 @@ function rollback(turn: Turn, reason: string, by: string): void {
 
 function cancel(turn: Turn, reason: string, by: string): void {
   if (!isForward(turn.state) && turn.state.status !== 'paused') wrongState(turn, 'cancelled');
-  // Why: a step that was started may have had its effect already, whatever has been reported so far.
-  const untouched = turn.state.steps.every((step, index) => step.startedFact === null || ['failed', 'skipped'].includes(step.status) || (step.status === 'succeeded' && turn.plan(index).reversibility === 'readOnly'));
-  if (untouched) return end(turn, 'cancelled', 'CANCELLED', `${reason} (by ${by})`);
+  // Why: a step that was started may have had its effect already, whatever has been reported so far; one that only reads has none.
+  const untouched = turn.state.steps.every((step, index) => step.startedFact === null || ['failed', 'skipped'].includes(step.status) || turn.plan(index).reversibility === 'readOnly');
+  const underWay = turn.state.steps.some(step => step.status === 'running' || step.status === 'unknown');
+  if (untouched) return underWay ? beginRollback(turn, 'CANCELLED', reason, by) : end(turn, 'cancelled', 'CANCELLED', `${reason} (by ${by})`);
   if (turn.state.start.onFailure === 'rollback') return beginRollback(turn, 'CANCELLED', reason, by);
   if (turn.state.start.onFailure === 'pause' && turn.state.status === 'paused') wrongState(turn, 'cancelled: it waits for `resume` or `rollback`');
   turn.record({ name: 'WorkflowPaused', code: 'CANCELLED', reason, by, failed: true });

@@ -160,5 +160,6 @@ function settle(turn: Turn): void {
     turn.record({ name: 'WorkflowRestarted', restarts: state.restarts + 1 });
     return;
   }
-  end(turn, rollback?.code === 'CANCELLED_BEFORE_EFFECT' ? 'cancelled' : 'rolledBack', rollback?.code === 'DIED' ? 'LOCKED' : rollback?.code ?? null, rollback?.reason ?? null);
+  const hadNoEffect = !state.steps.some(step => step.status === 'undone');
+  end(turn, rollback?.code === 'CANCELLED' && hadNoEffect ? 'cancelled' : 'rolledBack', rollback?.code === 'DIED' ? 'LOCKED' : rollback?.code ?? null, rollback?.reason ?? null);
 }

@@ -203,6 +203,15 @@ describe('orders', () => {
     expect(begun(chain('a', 'b')).decided().report('a', 'succeeded').order({ order: 'cancel' }).report('b', 'failed').report('a', 'succeeded').status).toBe('rolledBack');
     expect(begun(chain('a', 'b'), { onFailure: 'keep' }).decided().report('a', 'succeeded').order({ order: 'cancel' }).report('b', 'failed').status).toBe('failed');
   });
+  it.each(['rollback', 'pause', 'keep'] as const)('cancels while a step runs that only reads, once that has ended, whatever onFailure says (%s)', onFailure => {
+    const run = begun([aStep('a', { reversibility: 'readOnly' }), aStep('b', { after: [0] })], { onFailure }).decided().order({ order: 'cancel' });
+    expect(run.status).toBe('rollingBack');
+    expect(run.report('a', 'succeeded').status).toBe('cancelled');
+    expect(run.statusOf('b')).toBe('skipped');
+  });
+  it('ends cancelled where the step under way turns out to have done nothing', () => {
+    expect(begun(chain('a')).decided().order({ order: 'cancel' }).report('a', 'failed').status).toBe('cancelled');
+  });
   it('pauses and resumes', () => {
     const run = begun(chain('a', 'b')).decided().order({ order: 'pause' }).report('a', 'succeeded');
     expect(run.commands('ExecuteStep')).toEqual(['a']);
