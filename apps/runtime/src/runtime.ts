@@ -138,7 +138,8 @@ async function compose(config: RuntimeConfig, logger: ReturnType<typeof makeLogg
     onGap: gap => logger.warn({ part: 'audit', ...gap }, 'facts are missing and have been asked for'),
     onDefect: detail => logger.error({ part: 'audit' }, detail),
     onRetrying: error => logger.warn({ part: 'audit', err: error }, 'folding is tried again'),
-    onEnded: fatal('audit'),
+    // Why: audit being down never stops effects; but two must not fold, and what was replaced has to go.
+    onEnded: error => { if ((error as { code?: string }).code === 'FENCED') fatal('audit')(error); else logger.error({ part: 'audit', err: error }, 'nothing is folded any more: the service is not ready until it is started anew'); },
   });
   await audit.start();
   ends.push(() => audit.stop());

@@ -49,7 +49,7 @@ export class PolledControl implements ControlSource {
     const state = this.stateOf(tenant);
     if (state === null) return { epoch: null, hold: null };
     const kill = state.killSwitches.find(({ kind, target }) => kind === 'all' || target === agent);
-    if (kill !== undefined) return { epoch: state.epoch, hold: { code: 'KILL_SWITCH', reason: `kill switch \`${kill.id}\`: ${kill.reason}`, includeUndo: kill.includeUndo, rollback: kill.rollback } };
+    if (kill !== undefined) return { epoch: state.epoch, hold: { code: 'KILL_SWITCH', reason: `kill switch \`${kill.id}\`: ${kill.reason}`, includeUndo: kill.includeUndo, rollback: kill.rollback, killSwitch: kill.id } };
     if (state.suspendedAgents.includes(agent)) return { epoch: state.epoch, hold: { code: 'AGENT_SUSPENDED', reason: `agent \`${agent}\` is suspended`, includeUndo: false, rollback: false } };
     return { epoch: state.epoch, hold: null };
   }

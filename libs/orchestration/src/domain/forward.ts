@@ -199,7 +199,7 @@ export function applyControl(turn: Turn): void {
   const { hold } = turn.now.control;
   const { status } = turn.state;
   const forward = status === 'pending' || status === 'running' || status === 'awaitingApproval';
-  if (hold !== null && forward) turn.record({ name: 'WorkflowPaused', code: hold.code, reason: hold.reason, by: 'aifirst', failed: false });
+  if (hold !== null && forward) turn.record({ name: 'WorkflowPaused', code: hold.code, reason: hold.reason, by: 'aifirst', failed: false, ...(hold.killSwitch === undefined ? {} : { killSwitch: hold.killSwitch }) });
   if (hold !== null && hold.rollback && turn.state.status === 'paused') return beginRollback(turn, hold.code, hold.reason, 'aifirst');
   if (hold === null && isHeldByControl(turn.state)) turn.record({ name: 'WorkflowResumed', by: 'aifirst', failedStep: null });
 }

@@ -37,7 +37,7 @@ export function advanceRollback(turn: Turn): void {
 export function retryRollback(turn: Turn, by: string, reason: string): void {
   turn.record({ name: 'RollbackStarted', reason, by, code: 'REQUESTED' });
   turn.state.steps.forEach((step, index) => {
-    if (step.status === 'unknown' && step.parked) turn.record({ name: 'StepUnknown', step: turn.plan(index).id, index, generation: step.generation, error: step.error!, probe: step.probe + 1, parked: false, decision: step.decision!.fact });
+    if (step.status === 'unknown' && step.parked) turn.record({ name: 'StepUnknown', step: turn.plan(index).id, index, generation: step.generation, error: step.error!, probe: step.probe + 1, parked: false, decision: step.decision!.fact }, step.startedFact ?? undefined);
   });
   turn.state.steps.forEach((step, index) => {
     if (step.status === 'unknown') turn.send(probeCommand(turn.state, index, turn.now.epoch, 'forward', turn.facts.at(-1)!.id));
@@ -135,7 +135,7 @@ export function probeUndo(turn: Turn, index: number, error: { code: string; deta
   const { undo: current, generation } = turn.step(index);
   const ids = { step: turn.plan(index).id, index, generation };
   if (current!.probe >= PROBE_PAUSES_MS.length + 1) {
-    turn.record({ name: 'StepUndoBlocked', ...ids, code: 'OUTCOME_UNKNOWN', reason: `nobody can tell whether the undo happened: ${error.detail}`, conflict: null });
+    turn.record({ name: 'StepUndoBlocked', ...ids, code: 'OUTCOME_UNKNOWN', reason: `nobody can tell whether the undo happened: ${error.detail}`, conflict: null }, current!.fact);
     return;
   }
   const id = turn.record({ name: 'StepUndoUnknown', ...ids, attempt: current!.attempt, probe: current!.probe + 1, error }, current!.fact);

@@ -17,7 +17,7 @@ export interface Circumstances {
 /** What holds this workflow's tenant or agent now. `epoch`: the tenant's control epoch, null: not known (nothing is started then). */
 export interface Control {
   readonly epoch: number | null;
-  readonly hold: { readonly code: 'KILL_SWITCH' | 'AGENT_SUSPENDED'; readonly reason: string; readonly includeUndo: boolean; readonly rollback: boolean } | null;
+  readonly hold: { readonly code: 'KILL_SWITCH' | 'AGENT_SUSPENDED'; readonly reason: string; readonly includeUndo: boolean; readonly rollback: boolean; /** The switch that has to be lifted. */ readonly killSwitch?: string } | null;
 }
 
 /** A command's event bears the id of the fact that records it. */
