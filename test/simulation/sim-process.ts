@@ -77,6 +77,8 @@ export class SimProcess {
       readStreams: streams => this.guard(() => log.readStreams(streams)),
       readVersions: pairs => this.guard(() => log.readVersions(pairs)),
       readKeys: keys => this.guard(() => log.readKeys(keys)),
+      trim: (upTo, rowsMax, keep) => this.guard(() => log.trim(upTo, rowsMax, keep)),
+      releaseKeys: (keys, upTo) => this.guard(() => log.releaseKeys(keys, upTo)),
       onCommitted: listener => log.onCommitted(listener),
       getDocument: (kind, tenant, id) => this.guard(() => log.getDocument(kind, tenant, id)),
       listDocuments: (kind, tenant, page) => this.guard(() => log.listDocuments(kind, tenant, page)),

@@ -3,6 +3,8 @@ import type { JsonObject } from '@aifirst/kernel';
 import { VersionConflict } from './store';
 import type { Append, DocumentPut, Positions, Unit } from './store';
 
+/** Positions that `trim` goes through at a time. */
+export const TRIM_ROWS = 5_000;
 /** Bytes of UTF-8 that an index entry takes without trouble (PostgreSQL's B-tree stops at 2,704). */
 const INDEXED_BYTES_MAX = 2_000;
 const HEX_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

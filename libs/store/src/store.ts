@@ -51,7 +51,7 @@ export interface Unit {
   readonly documents?: readonly DocumentPut[];
   /** Merged into the consumer's positions. */
   readonly positions?: Positions;
-  /** No row before this position is needed for recovery any more. Never goes back. */
+  /** No row before this position is needed for recovery any more: `trim` may take it. Never goes back. */
   readonly lowWater?: number;
   /** Wait until it is on disk. Default true; false only where PERFORMANCE.md's rule 7 allows it. */
   readonly durable?: boolean;
@@ -125,6 +125,18 @@ export interface Log {
   getDocument(kind: string, tenant: string, id: string): Promise<StoredDocument | null>;
   /** By id, ascending in bytes of UTF-8; `after` is the last id of the page before. `tenant: null` = of all tenants (then ordered by tenant, id; `after` is `<tenant>/<id>`). */
   listDocuments(kind: string, tenant: string | null, page: { readonly limit: number; readonly after?: string }): Promise<readonly StoredDocument[]>;
+  /**
+   * Goes through the log from where it was left, at most `rowsMax` (default 5,000) positions at a time, and removes the
+   * streams that end there: a stream goes as a whole, with its last row, or not at all. Never beyond `upTo`, the head, or
+   * what lies before the low-water mark. Beside the commits, which it does not hold up; repeating it changes nothing more.
+   * Head, sequence and positions stay as they are; reads give what is left.
+   * @param keep streams that stay although they end there. They go when they have grown and the new end is passed.
+   * @returns `more`: not all of `upTo` has been gone through yet
+   * @throws Fenced; OperationalError (retryable when the database is away)
+   */
+  trim(upTo: number, rowsMax?: number, keep?: readonly string[]): Promise<{ readonly removed: number; readonly more: boolean }>;
+  /** Takes these keys from the rows that have them, up to a position: they may be used anew. Idempotent. @throws as `trim` */
+  releaseKeys(keys: readonly string[], upTo: number): Promise<void>;
   /** Ends the lease so that the next writer need not wait. */
   close(): Promise<void>;
 }

@@ -13,6 +13,9 @@ import * as sql from './statements';
 
 type Columns = Readonly<Record<string, string | null>>;
 
+/** As many ranges of pages as one trim's rows of 8 KiB lie in, and some more. */
+const TIDY_RANGES = 200;
+
 /** Reads of one log and of the documents, on connections of their own so that no commit waits behind them. */
 export class LogReader {
   readonly #pool: Pool;
@@ -45,6 +48,20 @@ export class LogReader {
 
   async readKeys(keys: readonly string[]): Promise<readonly StoredRow[]> {
     return keys.length === 0 ? [] : this.#rows(sql.READ_KEYS, [this.#writer, new BinaryArrays().text(keys)]);
+  }
+
+  /** @returns null where the writer was replaced */
+  async trim(epoch: number, upTo: number, rowsMax: number, keep: readonly string[]): Promise<{ readonly removed: number; readonly more: boolean } | null> {
+    const [found] = await this.#query(sql.TRIM, [this.#writer, epoch, upTo, rowsMax, new BinaryArrays().uuid(keep)]);
+    await this.#query(sql.TIDY, [TIDY_RANGES]);
+    const removed = found?.['removed'] ?? null;
+    return removed === null ? null : { removed: Number(removed), more: found!['more'] === 'true' };
+  }
+
+  /** @returns false where the writer was replaced */
+  async releaseKeys(epoch: number, keys: readonly string[], upTo: number): Promise<boolean> {
+    const [found] = await this.#query(sql.RELEASE_KEYS, [this.#writer, epoch, upTo, new BinaryArrays().text(keys)]);
+    return (found?.['released'] ?? null) !== null;
   }
 
   async getDocument(kind: string, tenant: string, id: string): Promise<StoredDocument | null> {

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '@aifirst/kernel';
 import { OperationalError, invariant } from '@aifirst/kernel';
 import type { ClientConfig, Pool } from 'pg';
-import { checkRepeats, checkUnit } from '../check-unit';
+import { TRIM_ROWS, checkRepeats, checkUnit } from '../check-unit';
 import type { Origin } from '../row-text';
 import { CommitsLost, Fenced, LeaseHeld } from '../store';
 import type { Log, OpenOptions, Positions, StoredDocument, StoredRow, Unit } from '../store';
@@ -106,6 +106,14 @@ export class PostgresLog implements Log {
   readStreams(streams: readonly string[]): Promise<readonly StoredRow[]> { return this.#reader.readStreams(streams); }
   readVersions(pairs: readonly { readonly stream: string; readonly version: number }[]): Promise<readonly StoredRow[]> { return this.#reader.readVersions(pairs); }
   readKeys(keys: readonly string[]): Promise<readonly StoredRow[]> { return this.#reader.readKeys(keys); }
+  async trim(upTo: number, rowsMax = TRIM_ROWS, keep: readonly string[] = []): Promise<{ readonly removed: number; readonly more: boolean }> {
+    if (this.#ended !== undefined) throw this.#ended;
+    return await this.#reader.trim(this.epoch, upTo, rowsMax, keep) ?? this.#throwFenced();
+  }
+  async releaseKeys(keys: readonly string[], upTo: number): Promise<void> {
+    if (this.#ended !== undefined) throw this.#ended;
+    if (keys.length > 0 && !await this.#reader.releaseKeys(this.epoch, keys, upTo)) this.#throwFenced();
+  }
   getDocument(kind: string, tenant: string, id: string): Promise<StoredDocument | null> { return this.#reader.getDocument(kind, tenant, id); }
   listDocuments(kind: string, tenant: string | null, page: { readonly limit: number; readonly after?: string }): Promise<readonly StoredDocument[]> { return this.#reader.listDocuments(kind, tenant, page); }
 
@@ -193,6 +201,8 @@ export class PostgresLog implements Log {
       try { listener(attempt.rows); } catch (error) { queueMicrotask(() => { throw error; }); }
     }
   }
+
+  #throwFenced(): never { throw this.#end(new Fenced(this.producer, this.epoch)); }
 
   #end(reason: OperationalError): OperationalError {
     this.#ended ??= reason;

@@ -65,6 +65,13 @@ export const RENEW = named('renew', `UPDATE writer SET lease_until = clock_times
 export const RELEASE = named('release', `UPDATE writer SET lease_until = '-infinity' WHERE id = $1 AND epoch = $2 AND session = $3`);
 export const STANDING = named('standing', `SELECT FROM writer WHERE id = $1 AND epoch = $2 AND session = $3`);
 
+/** $1 writer, $2 epoch, $3 up to, $4 positions at most, $5 streams to keep. Null where the writer was replaced. */
+export const TRIM = named('trim', 'SELECT removed, more::text AS more FROM trim_log($1, $2, $3, $4, $5)');
+/** $1 ranges at most. */
+export const TIDY = named('tidy', 'SELECT tidy_log($1)');
+/** $1 writer, $2 epoch, $3 up to, $4 keys. Null where the writer was replaced. */
+export const RELEASE_KEYS = named('release_keys', 'SELECT release_keys($1, $2, $3, $4) AS released');
+
 const ROW = 'position, tenant, stream, version, key, data';
 /** $2 after, $3 up to: positions are gapless, so that this bounds what is read. */
 export const READ = named('read', `SELECT ${ROW} FROM log WHERE writer = $1 AND position > $2 AND position <= $3 ORDER BY position`);

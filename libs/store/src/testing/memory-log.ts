@@ -1,10 +1,10 @@
 import { OperationalError, invariant } from '@aifirst/kernel';
 import type { JsonObject } from '@aifirst/kernel';
-import { checkRepeats, checkUnit, mergePositions, nameOf, netPuts } from '../check-unit';
+import { TRIM_ROWS, checkRepeats, checkUnit, mergePositions, nameOf, netPuts } from '../check-unit';
 import type { NetPut } from '../check-unit';
 import { readRow, stampRows } from '../row-text';
 import { Fenced, VersionConflict } from '../store';
-import { writeDocument, writeLines } from './memory-tables';
+import { removeStreams, takeKey, writeDocument, writeLines } from './memory-tables';
 import type { Line, MemoryTables, Paper, Writer } from './memory-tables';
 import type { Append, Log, Positions, StoredDocument, StoredRow, Unit } from '../store';
 
@@ -49,7 +49,7 @@ export class MemoryLog implements Log {
     this.#settings = settings;
     this.producer = writer.name;
     this.epoch = writer.epoch;
-    this.#mark = { head: writer.lines.length, sequence: writer.sequence, positions: writer.positions, lowWater: writer.lowWater };
+    this.#mark = { head: writer.head, sequence: writer.sequence, positions: writer.positions, lowWater: writer.lowWater };
   }
 
   get renews(): boolean { return this.#ended === undefined && !this.#isPaused; }
@@ -78,7 +78,12 @@ export class MemoryLog implements Log {
   async read(after: number, limit: number): Promise<readonly StoredRow[]> {
     invariant(limit > 0, 'a read has no limit');
     const head = this.#mark.head;
-    return this.#rows(writer => writer.lines.slice(after, Math.max(after, Math.min(after + limit, head))));
+    return this.#rows(({ lines }) => {
+      const first = lines[placeOf(lines, after + 1)]?.position ?? head + 1;
+      // Why: positions bound what the database reads, so that a page holds less where streams have been removed.
+      const last = Math.min((first > after + limit ? first - 1 : after) + limit, head);
+      return lines.slice(placeOf(lines, first), placeOf(lines, last + 1));
+    });
   }
 
   async readStreams(streams: readonly string[]): Promise<readonly StoredRow[]> {
@@ -114,6 +119,20 @@ export class MemoryLog implements Log {
     return () => { this.#listeners.delete(listener); };
   }
 
+  async trim(upTo: number, rowsMax = TRIM_ROWS, keep: readonly string[] = []): Promise<{ readonly removed: number; readonly more: boolean }> {
+    return this.#change(writer => {
+      const goal = Math.min(upTo, writer.lowWater - 1, writer.head);
+      if (goal <= writer.trimmed) return { removed: 0, more: false };
+      const after = writer.trimmed;
+      writer.trimmed = Math.min(goal, after + Math.max(rowsMax, 1));
+      return { removed: removeStreams(writer, after, writer.trimmed, new Set(keep)), more: writer.trimmed < goal };
+    });
+  }
+
+  async releaseKeys(keys: readonly string[], upTo: number): Promise<void> {
+    await this.#change(writer => { for (const key of keys) takeKey(writer, key, upTo); });
+  }
+
   async close(): Promise<void> {
     if (this.#ended !== undefined) return;
     this.cut(new OperationalError('LOG_CLOSED', `log \`${this.producer}\` is closed`));
@@ -147,6 +166,14 @@ export class MemoryLog implements Log {
         if (!this.#cuts.delete(cut)) return;
         try { resolve(work()); } catch (error) { reject(error); }
       });
+    });
+  }
+
+  #change<T>(work: (writer: Writer) => T): Promise<T> {
+    return this.#step(() => {
+      if (this.#ended !== undefined) throw this.#ended;
+      if (this.#settings.writer.epoch !== this.epoch) throw (this.#ended = new Fenced(this.producer, this.epoch));
+      return work(this.#settings.writer);
     });
   }
 
@@ -214,6 +241,16 @@ export class MemoryLog implements Log {
 }
 
 const documentOf = ({ kind, tenant, id, revision, text }: Paper): StoredDocument => ({ kind, tenant, id, revision, data: JSON.parse(text) as JsonObject });
+/** Where the first line from a position on lies. */
+function placeOf(lines: readonly Line[], position: number): number {
+  let [low, high] = [0, lines.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (lines[middle]!.position < position) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
 const unique = <T>(values: readonly T[]): T[] => [...new Set(values)];
 /** As the database sorts: by bytes of UTF-8. */
 const byBytes = (a: string, b: string): number => (a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b)));
