@@ -53,7 +53,7 @@ export type WorkflowFact =
   | { readonly name: 'StepUndoUnknown'; readonly step: string; readonly index: number; readonly generation: number; readonly attempt: number; readonly probe: number; readonly error: StepError }
   | { readonly name: 'StepUndone'; readonly step: string; readonly index: number; readonly generation: number; readonly verified: boolean; readonly reason: string | null }
   | { readonly name: 'StepUndoBlocked'; readonly step: string; readonly index: number; readonly generation: number; readonly code: string; readonly reason: string; readonly conflict: Conflict | null }
-  | { readonly name: 'WorkflowPaused'; readonly code: string; readonly reason: string; readonly by: string; /** A step failed and `onFailure` is `pause`. */ readonly failed: boolean }
+  | { readonly name: 'WorkflowPaused'; readonly code: string; readonly reason: string; readonly by: string; /** A step failed and `onFailure` is `pause`. */ readonly failed: boolean; /** Code `KILL_SWITCH`: which. */ readonly killSwitch?: string }
   | { readonly name: 'WorkflowResumed'; readonly by: string; readonly failedStep: 'retry' | 'skip' | null }
   | { readonly name: 'RollbackParked'; readonly code: string; readonly reason: string }
   | { readonly name: 'WorkflowCommitting' }

@@ -33,6 +33,12 @@ describe('openapi.json', () => {
     }
     expect(JSON.stringify(document)).not.toMatch(/cascade|onConflict|"preview"|planId/);
   });
+  it('says that reads with an ETag know If-None-Match', () => {
+    const read = document.paths['/v1/roles/{name}']!['get'] as unknown as { parameters: { name: string }[]; responses: Record<string, unknown> };
+    expect(read.responses['304']).toEqual(expect.objectContaining({ headers: expect.objectContaining({ ETag: expect.anything() }) }));
+    expect(read.parameters.map(({ name }) => name)).toContain('If-None-Match');
+    expect((document.paths['/v1/workflows']!['get'] as unknown as typeof read).responses['304']).toBeUndefined();
+  });
   it('refers to nothing that is not there', () => {
     for (const ref of refsIn(document as unknown as JsonObject)) expect([ref, resolve(document as unknown as JsonObject, ref)]).toEqual([ref, expect.anything()]);
   });

@@ -33,7 +33,7 @@ const FACTS: Readonly<Record<WorkflowFact['name'], { readonly summary: string; r
   StepUndoUnknown: { summary: 'It is not known whether a step was undone.', fields: { ...step, attempt: whole(1), probe: whole(), error } },
   StepUndone: { summary: 'A step was undone.', fields: { ...step, verified: flag, reason: orNull(text()) } },
   StepUndoBlocked: { summary: "A step can't be undone without a person.", fields: { ...step, code: text(), reason: text(), conflict } },
-  WorkflowPaused: { summary: 'Nothing is started any more until it is resumed.', fields: { code: text(), reason: text(), by: text(), failed: flag } },
+  WorkflowPaused: { summary: 'Nothing is started any more until it is resumed.', fields: { code: text(), reason: text(), by: text(), failed: flag, killSwitch: text('which, where the code is `KILL_SWITCH`') }, optional: ['killSwitch'] },
   WorkflowResumed: { summary: 'It goes on.', fields: { by: text(), failedStep: orNull(oneOf('retry', 'skip')) } },
   RollbackParked: { summary: 'What is left to take back waits for a person.', fields: { code: text(), reason: text() } },
   WorkflowCommitting: { summary: 'All succeeded; what was held is being released.', fields: {} },

@@ -29,6 +29,10 @@ export function openapi(routes: readonly RouteDefinition[], version: string): Js
   };
 }
 
+const ETAG = { ETag: { description: 'the one that was sent', schema: { type: 'string' } } };
+/** A read that answers with an ETag knows `If-None-Match`. */
+const isConditional = ({ method, answers }: RouteDefinition): boolean => method === 'GET' && answers[200]?.headers?.['ETag'] !== undefined;
+
 const documentedPath = ({ path, documented }: RouteDefinition): string => documented?.path ?? path.replaceAll(/:([A-Za-z]+)/g, '{$1}');
 
 function operation(route: RouteDefinition): JsonObject {
@@ -39,10 +43,10 @@ function operation(route: RouteDefinition): JsonObject {
     parameters: [
       ...pathParameters(route), ...Object.entries(query ?? {}).map(([name, parameter]) => queryParameter(name, parameter)),
       ...(access === 'public' ? [] : [queryParameter('tenant', { description: 'the administrator picks another tenant than `default`', schema: { type: 'string' } })]),
-      ...Object.entries(headers ?? {}).map(([name, description]) => ({ name, in: 'header', required: false, description, schema: { type: 'string' } })),
+      ...Object.entries({ ...(isConditional(route) ? { 'If-None-Match': 'the ETag that was seen: 304 if it is still that' } : {}), ...headers }).map(([name, description]) => ({ name, in: 'header', required: false, description, schema: { type: 'string' } })),
     ],
     ...(body === undefined ? {} : { requestBody: { required: body.optional !== true, content: { 'application/json': { schema: body.schema } } } }),
-    responses: { ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, response(answer)])), ...problems(route) },
+    responses: { ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, response(answer)])), ...(isConditional(route) ? { 304: { description: 'it has not changed', headers: ETAG } } : {}), ...problems(route) },
   };
 }
 

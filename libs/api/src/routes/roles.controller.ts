@@ -43,7 +43,7 @@ export class RolesController {
 
   @Route({
     ...ADMIN, method: 'DELETE', path: '/v1/roles/:name', id: 'deleteRole', summary: 'Deletes a role; who had it loses what it permits.', headers: { 'If-Match': 'the ETag that was seen' },
-    answers: { 204: { description: 'it is gone' } }, refusals: ['NOT_FOUND', 'PRECONDITION_FAILED'],
+    answers: { 204: { description: 'it is gone' } }, refusals: ['NOT_FOUND', 'IN_USE', 'PRECONDITION_FAILED'],
   })
   async remove(call: Call): Promise<Reply> {
     const expected = await expectedRevision(call.headers, async () => (await this.find(call))?.revision ?? null);

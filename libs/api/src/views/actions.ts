@@ -16,13 +16,14 @@ export const resolutions = (workflow: string, step: string): Action[] => [
 ];
 
 /** What moves a paused workflow on. */
-export function pausedActions(workflow: string, code: string, agent: string, failed: boolean, unknownSteps: readonly string[]): Action[] {
+export function pausedActions(workflow: string, { code, failed, killSwitch }: { code: string; failed: boolean; killSwitch?: string }, agent: string, unknownSteps: readonly string[]): Action[] {
   const waits = [rollback(workflow), cancel(workflow)];
-  if (code === 'KILL_SWITCH') return [{ method: 'DELETE', path: '/v1/controls/kill-switches/:id', by: ADMIN }, ...waits];
+  if (code === 'KILL_SWITCH') return [killSwitch === undefined ? { method: 'GET', path: '/v1/controls/kill-switches', by: ADMIN } : { method: 'DELETE', path: `/v1/controls/kill-switches/${killSwitch}`, by: ADMIN }, ...waits];
   if (code === 'AGENT_SUSPENDED') return [{ method: 'POST', path: `/v1/agents/${agent}/resume`, by: ADMIN }, ...waits];
   const settle = unknownSteps.flatMap(step => resolutions(workflow, step));
   if (settle.length > 0) return [...settle, ...waits];
-  return failed ? [resume(workflow, 'retry'), resume(workflow, 'skip'), ...waits] : [resume(workflow), ...waits];
+  // Why no cancel: it would do what `onFailure` says, which is what has happened.
+  return failed ? [resume(workflow, 'retry'), resume(workflow, 'skip'), rollback(workflow)] : [resume(workflow), ...waits];
 }
 
 /** What moves a blocked roll-back on: settle what nobody can tell, then try again what is left. */

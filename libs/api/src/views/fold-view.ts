@@ -72,7 +72,7 @@ function apply(view: WorkflowView, fact: Exclude<WorkflowFact, { name: 'IntentSu
       residue: [...withoutStep(view.residue, fact.step), ...residueOf(view, fact)],
     };
     case 'WorkflowPaused': return {
-      ...view, status: 'paused', statusReason: reasonOf(fact.code, fact.reason, at, pausedActions(view.id, fact.code, view.agent, fact.failed, stepsIn(view, 'unknown'))),
+      ...view, status: 'paused', statusReason: reasonOf(fact.code, fact.reason, at, pausedActions(view.id, fact, view.agent, stepsIn(view, 'unknown'))),
     };
     case 'WorkflowResumed': return {
       ...view, status: resumedStatus(view), statusReason: null,
@@ -114,7 +114,7 @@ function ended(view: WorkflowView, fact: Extract<WorkflowFact, { name: 'Workflow
 
 const residueOf = (view: WorkflowView, fact: Extract<WorkflowFact, { name: 'StepUndoBlocked' }>): Residue[] =>
   (fact.conflict === null ? view.steps[fact.index]?.resources ?? [] : [fact.conflict.resource]).map(resource => ({
-    step: fact.step, resource, what: fact.conflict?.what ?? 'still stands', why: fact.reason, action: `settle it at the target, then POST /v1/workflows/${view.id}/rollback tries again`,
+    step: fact.step, resource, what: 'still stands', why: fact.reason, action: `settle it at the target, then POST /v1/workflows/${view.id}/rollback tries again`,
   }));
 
 const withoutStep = (residue: readonly Residue[], step: string): readonly Residue[] => (residue.some(one => one.step === step) ? residue.filter(one => one.step !== step) : residue);

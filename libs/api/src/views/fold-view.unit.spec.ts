@@ -101,7 +101,7 @@ describe('the view of a workflow', () => {
     const parked = after(started(), succeeded(), rollback, undoStarted(), blocked, { name: 'RollbackParked', code: 'TARGET_CHANGED', reason: 'could not be undone: `a`' });
     expect(parked).toMatchObject({
       status: 'rollbackBlocked', statusReason: { code: 'TARGET_CHANGED', actions: [{ method: 'POST', path: `/v1/workflows/${ID}/rollback` }] }, endedAt: null,
-      residue: [{ step: 'a', resource: 'file://docs/0', what: 'the content', why: 'somebody else changed it' }],
+      residue: [{ step: 'a', resource: 'file://docs/0', what: 'still stands', why: 'somebody else changed it' }],
       steps: [{ status: 'undoBlocked', undo: { status: 'blocked', verified: false, reason: 'somebody else changed it' }, statusReason: { code: 'TARGET_CHANGED', detail: 'the content: expected sha256:1, found sha256:2' } }, {}, {}],
     });
     const retried = [rollback, undoStarted(), undone()].reduce((view, fact) => foldView(view, event(fact))!, parked);
@@ -110,12 +110,12 @@ describe('the view of a workflow', () => {
   it('opens again when it is rolled back after its end', () =>
     expect(after(started(), succeeded(), { name: 'WorkflowEnded', status: 'completed', code: null, reason: null, residue: [] }, rollback)).toMatchObject({ status: 'rollingBack', endedAt: null, steps: [{ undo: { status: 'pending' } }, {}, {}] }));
 
-  const pausedBy = (code: string, failed = false): Fact => ({ name: 'WorkflowPaused', code, reason: 'held', by: 'aifirst', failed });
+  const pausedBy = (code: string, failed = false): Fact => ({ name: 'WorkflowPaused', code, reason: 'held', by: 'aifirst', failed, ...(code === 'KILL_SWITCH' ? { killSwitch: 'night' } : {}) });
   it.each([
-    ['KILL_SWITCH', false, ['DELETE /v1/controls/kill-switches/:id', `POST /v1/workflows/${ID}/rollback`, `POST /v1/workflows/${ID}/cancel`]],
+    ['KILL_SWITCH', false, ['DELETE /v1/controls/kill-switches/night', `POST /v1/workflows/${ID}/rollback`, `POST /v1/workflows/${ID}/cancel`]],
     ['AGENT_SUSPENDED', false, ['POST /v1/agents/agent/resume', `POST /v1/workflows/${ID}/rollback`, `POST /v1/workflows/${ID}/cancel`]],
     ['REQUESTED', false, [`POST /v1/workflows/${ID}/resume`, `POST /v1/workflows/${ID}/rollback`, `POST /v1/workflows/${ID}/cancel`]],
-    ['STEP_FAILED', true, [`POST /v1/workflows/${ID}/resume`, `POST /v1/workflows/${ID}/resume`, `POST /v1/workflows/${ID}/rollback`, `POST /v1/workflows/${ID}/cancel`]],
+    ['STEP_FAILED', true, [`POST /v1/workflows/${ID}/resume`, `POST /v1/workflows/${ID}/resume`, `POST /v1/workflows/${ID}/rollback`]],
   ])('says what moves it on when paused by %s', (code, failed, actions) => {
     const { status, statusReason } = after(started(), pausedBy(code, failed));
     expect(status).toBe('paused');
