@@ -6,7 +6,8 @@ import type { World } from './world';
 
 export type SimService = 'gateway' | 'orchestrator' | 'policy' | 'adapter-os';
 
-const NEVER = new Promise<never>(() => undefined);
+/** Why a new one each time: whoever waits for a shared one is kept as long as that. */
+const never = (): Promise<never> => new Promise<never>(() => undefined);
 
 /**
  * One life of a service's process. Whatever its code touches goes through here: once it is dead nothing comes back to it
@@ -60,7 +61,7 @@ export class SimProcess {
 
   async awake(): Promise<void> {
     while (this.alive && this.isAsleep) await new Promise<void>(resolve => { this.world.after(this.asleepUntil - this.world.now, resolve); });
-    if (!this.alive) return NEVER;
+    if (!this.alive) return never();
     this.acts();
   }
 

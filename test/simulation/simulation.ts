@@ -4,6 +4,7 @@ import { hasEnded, type Workflow } from '@aifirst/orchestration';
 import { finalChecks } from './checkers/final-checks';
 import { LiveChecks } from './checkers/live-checks';
 import { Cluster } from './cluster';
+import { keepCompiledSchemas } from './compiled-schemas';
 import type { Submission } from './gateway';
 import { History } from './history';
 import { IntentMaker } from './intents';
@@ -47,12 +48,14 @@ export async function simulate(seed: number, { plant = NOTHING_PLANTED, traceMax
   const cluster = new Cluster({ seed, options, world, history, checks, plant });
   Object.assign(checks, { history, target: cluster.target });
   const giveBack = takeOverImmediates(world);
+  const forgetSchemas = keepCompiledSchemas();
   const uninstall = plant.install?.();
   try {
     await new Run(seed, options, world, history, checks, cluster).go();
   } finally {
     cluster.stop();
     uninstall?.();
+    forgetSchemas();
     giveBack();
   }
   const ends: Record<string, number> = {};
