@@ -105,6 +105,77 @@ describe('the schema of a service', () => {
   });
 });
 
+describe('trimming in the database', () => {
+  const asRole = async <T>(options: string, work: (client: Client) => Promise<T>): Promise<T> => {
+    const client = new Client({ ...connection, options });
+    await client.connect();
+    try { return await work(client); } finally { await client.end(); }
+  };
+  const seesAll = `-c search_path=${SCHEMA} -c aifirst.tenant=*`;
+
+  it('is for who sees all tenants, names the writer\'s epoch, and is cheated by no table of the caller\'s', async () => {
+    const store = storeWith();
+    const log = await store.open(aLog());
+    await log.commit({ appends: [anAppend(1, { key: log.producer })], lowWater: 9 });
+    const { rows: [{ id }] } = await admin.query(`SELECT id FROM ${SCHEMA}.writer WHERE name = $1`, [log.producer]);
+    const trim = (client: Client, epoch = 1) => client.query(`SELECT removed, more FROM ${SCHEMA}.trim_log($1, $2, 1, 10, '{}')`, [id, epoch]);
+    const release = (client: Client) => client.query(`SELECT ${SCHEMA}.release_keys($1, 1, 1, $2) AS released`, [id, [log.producer]]);
+    for (const tenant of ['', 'default']) {
+      await asRole(`-c search_path=${SCHEMA} -c aifirst.tenant=${tenant}`, async client => {
+        await expect(trim(client)).rejects.toMatchObject({ code: '42501' });
+        await expect(release(client)).rejects.toMatchObject({ code: '42501' });
+      });
+    }
+    await asRole(seesAll, async client => {
+      await client.query(`CREATE TEMP TABLE log AS SELECT * FROM ${SCHEMA}.log WHERE false; CREATE TEMP TABLE writer AS SELECT 1::int2 AS id, 1::int8 AS epoch, 99::int8 AS low_water, 99::int8 AS head`);
+      expect((await trim(client, 2)).rows).toEqual([{ removed: null, more: null }]);
+      for (const statement of ['UPDATE log_trim SET up_to = 0', 'DELETE FROM log_gap', 'SELECT FROM log_trim']) await expect(client.query(statement)).rejects.toMatchObject({ code: '42501' });
+      expect((await release(client)).rows).toEqual([{ released: 1 }]);
+      expect((await trim(client)).rows).toEqual([{ removed: '1', more: false }]);
+    });
+    expect([await log.read(0, 10), log.head()]).toEqual([[], 1]);
+    const other = 'aifirst_nobody';
+    await migrate({ admin: postgres.connection, services: [{ schema: other, role: other, password: 'given', migrations: BASE_MIGRATIONS }] });
+    await admin.query(`GRANT USAGE ON SCHEMA ${SCHEMA} TO ${other}`);
+    const stranger = new Client({ ...connection, user: other, password: 'given', options: seesAll });
+    await stranger.connect();
+    await expect(trim(stranger)).rejects.toMatchObject({ code: '42501' });
+    await stranger.end();
+    await store.close();
+  });
+
+  it('leaves reads as quick as before although freed pages are used anew', async () => {
+    const schema = 'aifirst_trimmed';
+    const made = await migrate({ admin: postgres.connection, services: [{ schema, role: schema, migrations: BASE_MIGRATIONS }] });
+    const store = storeWith({ connection: made.get(schema)!, schema });
+    const log = await store.open(aLog());
+    const state = 'x'.repeat(2_000);
+    const fill = async (from: number) => {
+      for (let i = 0; i < 6; i++) await log.commit({ appends: Array.from({ length: 500 }, (_, n) => anAppend(from + i * 500 + n, { stream: uuid(from + i * 500 + n), state })), lowWater: 1_000_000 });
+    };
+    const blocksRead = async () => {
+      const { rows } = await admin.query(`BEGIN; SET LOCAL enable_seqscan = off; EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM ${schema}.log WHERE position > 5200 AND position <= 5300; ROLLBACK`).then(results => (results as unknown as { rows: Record<string, string>[] }[])[2]!);
+      const text = JSON.stringify(rows);
+      return Number(/"Exact Heap Blocks":\s*(\d+)/.exec(text)![1]) + Number(/"Lossy Heap Blocks":\s*(\d+)/.exec(text)![1]);
+    };
+    await fill(0);
+    await admin.query(`SELECT brin_summarize_new_values('${schema}.log_position')`);
+    while ((await log.trim(2_900, 700)).more);
+    await admin.query(`VACUUM ${schema}.log`);
+    await fill(3_000);
+    await admin.query(`SELECT brin_summarize_new_values('${schema}.log_position')`);
+    const untidy = await blocksRead();
+    await admin.query(`UPDATE ${schema}.log_gap SET since = since - interval '1 hour'`);
+    await log.trim(2_900);
+    expect((await admin.query(`SELECT count(*)::int AS left FROM ${schema}.log_gap`)).rows).toEqual([{ left: 0 }]);
+    const tidy = await blocksRead();
+    expect(tidy).toBeLessThan(untidy / 2);
+    expect((await log.read(0, 10)).map(({ position }) => position)).toEqual([2901, 2902, 2903, 2904, 2905, 2906, 2907, 2908, 2909, 2910]);
+    expect(await log.read(5_200, 100)).toHaveLength(100);
+    await store.close();
+  });
+});
+
 describe('tenants', () => {
   it('are set apart in every table that has the column, and the role can not pass', async () => {
     const { rows: tables } = await admin.query(`

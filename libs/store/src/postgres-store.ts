@@ -38,7 +38,7 @@ export interface TenantReader {
 /** A service's schema in PostgreSQL: its logs and documents. */
 export class PostgresStore implements Store {
   readonly #options: PostgresStoreOptions;
-  readonly #logs = new Set<PostgresLog>();
+  readonly #logs = new Set<Log>();
   readonly #readers: Pool;
   readonly #requests: Pool;
 
@@ -58,6 +58,7 @@ export class PostgresStore implements Store {
       unflushedCommits: unflushedCommits ?? 'allowed',
       outageMs: outageMs ?? OUTAGE_MS,
       timers: timers ?? processTimers,
+      onClosed: closed => { this.#logs.delete(closed); },
     }, options);
     this.#logs.add(log);
     return log;

@@ -26,6 +26,7 @@ export interface LogSettings {
   readonly unflushedCommits: 'allowed' | 'never';
   readonly outageMs: number;
   readonly timers: Pick<Clock, 'after'>;
+  readonly onClosed: (log: Log) => void;
 }
 
 interface Taken { readonly id: number; readonly epoch: number; readonly session: number; readonly incarnation: string | null; readonly mark: Mark }
@@ -130,6 +131,7 @@ export class PostgresLog implements Log {
     }
     await this.#recovering?.catch(() => undefined);
     await this.#session.end().catch(() => undefined);
+    this.#settings.onClosed(this);
   }
 
   async #commit(unit: Unit): Promise<readonly StoredRow[]> {
