@@ -43,5 +43,8 @@ export function callOf(workflow: string, version: number): { readonly call: Call
   };
 }
 
+/** When a workflow was made, by its id (UUID v7): ms since 1970; 0 where the id does not tell. */
+export const madeAt = (workflow: string): number => (workflow[14] === '7' ? Number.parseInt(workflow.slice(0, 8) + workflow.slice(9, 13), 16) : 0);
+
 /** One step in one generation, both directions: what is worked on by one task at a time. */
 export const slotOf = (call: Pick<CallId, 'workflow' | 'index' | 'generation'>): string => `${call.workflow}/${call.generation}/${call.index}`;

@@ -27,5 +27,10 @@ export interface StepJournalOptions {
   readonly separateClusters?: boolean;
   /** How long after its time-out an adapter may take to stop by itself. Default 1,000 ms. */
   readonly graceMs?: number;
+  /**
+   * What the journal held of workflows that were made before this time (ms since 1970) may have been removed: of what is
+   * not found then nobody can say that it was never done. Default: nothing has been removed.
+   */
+  readonly forgottenBefore?: () => number;
   readonly hooks?: JournalHooks;
 }

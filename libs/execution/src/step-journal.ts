@@ -70,6 +70,7 @@ export class StepJournal {
     this.bench = new Workbench({
       writer: this.writer, lookups: this.lookups, maker: new CallMaker(options.adapters, options.vault, options.connections), room: this.room, control, clock, hooks,
       graceMs: options.graceMs ?? GRACE_MS, undoWindowMs: options.undoWindowMs, concurrency: options.concurrency ?? CONCURRENCY, actsMax: options.actsMax ?? ACTS_MAX,
+      forgottenBefore: options.forgottenBefore ?? (() => 0),
     });
     const late = lateResults();
     this.openClaims = new OpenClaims(this.bench, late);
@@ -192,6 +193,7 @@ export class StepJournal {
     for (;;) {
       const seen = await this.bench.look(task);
       if (seen !== null) return this.openClaims.answer(task, seen);
+      if (this.bench.mayBeForgotten(task)) return this.bench.tellForgotten(task);
       // Why: whoever asks is told "no" only when a late command can't make it "yes" (Seata's rule).
       if (await this.bench.close(task, task, { outcome: 'didNotHappen' })) return;
     }

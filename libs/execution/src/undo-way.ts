@@ -27,6 +27,8 @@ export class UndoWay {
     const seen = own ?? forward;
     if (seen !== null && seen.step !== task.command.step) return bench.refuse(task, 'WRONG_STEP', `the key belongs to step \`${seen.step}\``);
     if (own !== null && own.outcome !== null) return bench.repeat(task, own.outcome);
+    const isForgotten = seen === null && bench.mayBeForgotten(task);
+    if (isForgotten && task.kind === 'probe') return bench.tellForgotten(task);
     if (own === null && task.kind === 'probe') return this.shut(task, { outcome: 'didNotHappen' });
     for (const before of earlier) {
       const { outcome } = journaledOf(rows, before) ?? { outcome: null };
@@ -36,6 +38,7 @@ export class UndoWay {
     const leave = await bench.leave(task);
     if (isStopped(leave)) return leave === 'cancelled' ? undefined : this.shut(task, { outcome: 'refused', error: clean('LEASE_EXPIRED', leave.refused) });
     if (task.onConflict === 'force') return this.block(task, own, 'NOT_IMPLEMENTED', 'an undo over the changes of others is not implemented');
+    if (isForgotten) return this.block(task, own, 'UNDO_WINDOW_OVER', 'what was recorded so long ago is kept no longer');
     if (forward === null) return this.closeForward(task);
     const done = forward.outcome ?? await this.openClaims.probe({ ...task, kind: 'recover', probe: 0, ticket: undefined, lease: null }, forward, false);
     if (done === null && bench.isStopping()) return;

@@ -3,7 +3,7 @@ import { OperationalError, type Clock, type Json, type JsonObject } from '@aifir
 import type { StoredRow } from '@aifirst/store';
 import { clean, unclear, namedError, type CallMaker, type Made, type Making } from './call-maker';
 import { draining, within, type Ended } from './guarded-act';
-import { slotOf, versionOf } from './journal-key';
+import { madeAt, slotOf, versionOf } from './journal-key';
 import { findingOf, journaledOf, preparedDraft, refusedDraft, reportedDraft, type Finding, type Journaled, type OutcomeState, type PreparedState } from './journal-rows';
 import type { JournalHooks } from './journal-hooks';
 import type { JournalWriter } from './journal-writer';
@@ -48,6 +48,7 @@ export interface WorkbenchParts {
   readonly concurrency: number;
   readonly actsMax: number;
   readonly hooks: JournalHooks;
+  readonly forgottenBefore: () => number;
 }
 
 /** What the ways of a forward call, an undo and a probe have in common. */
@@ -204,6 +205,16 @@ export class Workbench {
   async look(task: Job, direction = task.direction): Promise<Journaled | null> {
     const call = { ...callIdOf(task), direction };
     return journaledOf(await this.insist(() => this.parts.lookups.calls([call])), call);
+  }
+
+  /** Nothing is found of it: may there have been something that was removed with age? */
+  mayBeForgotten({ command }: Job): boolean {
+    const before = this.parts.forgottenBefore();
+    return before > 0 && madeAt(command.workflow) <= before;
+  }
+
+  tellForgotten(task: Task): Promise<void> {
+    return this.note(task, task, { outcome: 'cannotTell', error: unclear('OUTCOME_UNKNOWN', 'what was recorded so long ago is kept no longer') });
   }
 
   rowsOf(calls: Parameters<Lookups['calls']>[0]): Promise<readonly StoredRow[]> { return this.insist(() => this.parts.lookups.calls(calls)); }

@@ -60,7 +60,8 @@ export class LogWriter {
 
   private async store(unit: Unit): Promise<readonly StoredRow[]> {
     this.around.before();
-    const rows = await this.log.commit(unit);
+    // Why the mark: what the gateway knows is in documents; how far its views have come is kept with them.
+    const rows = await this.log.commit({ ...unit, lowWater: this.log.head() });
     this.around.after();
     return rows;
   }

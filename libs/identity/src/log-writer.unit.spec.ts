@@ -9,7 +9,7 @@ const append = (n: number, over: Partial<Append> = {}): Append => ({ tenant: 'de
 describe('the writer of the log', () => {
   let log: Log;
   let units: Unit[];
-  const watched = (over: Partial<Log> = {}): Log => Object.assign(Object.create(log) as Log, { commit: (unit: Unit): Promise<readonly StoredRow[]> => { units.push(unit); return log.commit(unit); } }, over);
+  const watched = (over: Partial<Log> = {}): Log => Object.assign(Object.create(log) as Log, { head: () => log.head(), commit: (unit: Unit): Promise<readonly StoredRow[]> => { units.push(unit); return log.commit(unit); } }, over);
   beforeEach(async () => {
     units = [];
     log = await new MemoryStore({ serviceName: 'gateway' }).open({ log: 'gateway', shard: 0, owner: 'test' });

@@ -106,7 +106,9 @@ export class PolicyStore {
   /**
    * @throws what the log throws. Unless nothing was stored for certain, memory is read anew before anything else is done.
    */
-  async commit(unit: Unit): Promise<readonly StoredRow[]> {
+  async commit(given: Unit): Promise<readonly StoredRow[]> {
+    // Why the mark: what is in memory is read from documents; of rows only the answers to questions are looked up.
+    const unit: Unit = { ...given, lowWater: this.log.head() };
     for (let tried = 1; ; tried++) {
       try {
         crashPoint('policy.commit.before');
