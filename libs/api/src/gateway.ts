@@ -46,6 +46,8 @@ export interface GatewayDeps {
   readonly version: string;
   /** How long views of ended workflows are kept. Default 90. */
   readonly historyDays?: number;
+  /** How long an idempotency key stands for its intent. Default 30. Rows of intents must be kept at least so long. */
+  readonly idempotencyDays?: number;
 }
 
 /** `route` is the pattern, never the path: ids and names stay out of metrics. `trace`: where the call began a trace of its own. */
@@ -68,6 +70,7 @@ export interface Gateway {
 const APPLY_RETRY_MS = 500;
 
 const HISTORY_DAYS = 90;
+const IDEMPOTENCY_DAYS = 30;
 const FORGET_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
@@ -90,7 +93,7 @@ function partsOf(deps: GatewayDeps): Parts {
   const { neighbours } = identity;
   const projection = new WorkflowProjection({ views, bus, log, neighbours, clock, logger });
   const capabilities = new Capabilities(neighbours, clock, logger);
-  const intake = new IntentIntake({ identity, writer, capabilities, vault, clock, ids, onAccepted: intent => projection.addPending(intent) });
+  const intake = new IntentIntake({ identity, writer, capabilities, vault, clock, ids, idempotencyMs: (deps.idempotencyDays ?? IDEMPOTENCY_DAYS) * DAY_MS, onAccepted: intent => projection.addPending(intent) });
   return { identity, capabilities, intake, projection, writer, streams: new EventStreams({ identity, projection, clock, logger }) };
 }
 

@@ -1,4 +1,7 @@
+import type { Clock } from '@aifirst/kernel';
+import { MemoryStore } from '@aifirst/store/testing';
 import { GatewayUnderTest, anIntent } from './testing';
+import { systemClock } from './testing/system-clock';
 
 describe('a gateway that is started again', () => {
   it('knows agents, tokens, connections, tenants and intents, and answers a repeat as before', async () => {
@@ -28,6 +31,55 @@ describe('a gateway that is started again', () => {
       expect([...after.policy.principals.keys()].sort()).toEqual([agent.id, suspended.id].sort());
     } finally {
       await after.close();
+    }
+  });
+
+  it('answers repeats that come at once, and goes on taking in', async () => {
+    // Why: a database answers in a later turn of the event loop.
+    const store = new MemoryStore({ serviceName: 'gateway', defer: step => { setImmediate(step); } });
+    const before = await GatewayUnderTest.start({ store });
+    const agent = await before.agent();
+    const { body } = await before.call('POST', '/v1/intents', anIntent(), agent.token, { 'idempotency-key': 'k' });
+    await before.close();
+    const after = await GatewayUnderTest.start({ store, views: before.parts.views, vault: before.parts.vault });
+    try {
+      const answers = await Promise.all(Array.from({ length: 5 }, () => after.call('POST', '/v1/intents', anIntent(), agent.token, { 'idempotency-key': 'k' })));
+      for (const answer of answers) expect(answer).toMatchObject({ status: 202, body });
+    } finally {
+      await after.close();
+    }
+  });
+
+  it('lets a key be used anew after its days, whether it remembers it or not, and once only', async () => {
+    let daysLater = 0;
+    const clock: Clock = { now: () => systemClock.now() + daysLater * 86_400_000, after: systemClock.after };
+    let gateway = await GatewayUnderTest.start({ clock });
+    const agent = await gateway.agent();
+    const post = async (goal: string) => {
+      const { status, headers, body } = await gateway.call('POST', '/v1/intents', anIntent({ goal }), agent.token, { 'idempotency-key': 'k' });
+      return { status, replayed: headers.get('idempotent-replayed') === 'true', workflow: body['workflowId'] as string };
+    };
+    const first = await post('a');
+    daysLater = 29;
+    expect(await post('a')).toEqual({ ...first, replayed: true });
+    daysLater = 31;
+    const [second, ...repeats] = await Promise.all(Array.from({ length: 4 }, () => post('b')));
+    expect(second).toMatchObject({ status: 202, replayed: false });
+    expect(second!.workflow).not.toBe(first.workflow);
+    for (const repeat of repeats) expect(repeat).toEqual({ ...second, replayed: true });
+    expect((await post('a')).status).toBe(409);
+
+    await gateway.close();
+    const { store, views, vault } = gateway.parts;
+    gateway = await GatewayUnderTest.start({ store, views, vault, clock });
+    try {
+      daysLater = 60;
+      expect(await post('b')).toEqual({ ...second, replayed: true });
+      daysLater = 62;
+      const third = await post('c');
+      expect([third.replayed, new Set([first.workflow, second!.workflow, third.workflow]).size]).toEqual([false, 3]);
+    } finally {
+      await gateway.close();
     }
   });
 

@@ -15,6 +15,8 @@ export interface IntakeOptions {
   readonly vault: Vault;
   readonly clock: Clock;
   readonly ids: Ids;
+  /** How long a repeat with the same key is answered as the first was; then the key may be used anew. */
+  readonly idempotencyMs: number;
   /** Hears of every intent that was stored, before its caller does. */
   readonly onAccepted: (accepted: AcceptedIntent) => void;
 }
@@ -33,9 +35,9 @@ export interface Submitted { readonly intentId: string; readonly workflowId: str
 /** What the log keeps of an intent beside the command that holds all else: so nothing of it is stored twice. */
 interface IntentState { readonly subjects: readonly string[]; readonly dependsOn: readonly (readonly string[])[] }
 /** An intent as it was admitted; sensitive values are sealed in it. */
-export interface IntentRecord extends Known { readonly tenant: string; readonly agent: string; readonly createdAt: string; readonly intent: Intent }
+export interface IntentRecord extends Known { readonly tenant: string; readonly agent: string; readonly intent: Intent }
 /** What a repeat is compared with. */
-interface Known { readonly id: string; readonly workflow: string; readonly digest: string }
+interface Known { readonly id: string; readonly workflow: string; readonly digest: string; readonly createdAt: string }
 
 export const ACCEPTED = 'aifirst.intent.accepted.v1';
 export const START_WORKFLOW = 'aifirst.orchestration.start-workflow.v1';
@@ -44,6 +46,8 @@ export const START_WORKFLOW = 'aifirst.orchestration.start-workflow.v1';
 const WAITING_MAX = 5_000;
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 const REMEMBERED_MAX = 20_000;
+/** How often a key is tried again that was taken and is free again at a second look. */
+const KEY_TRIES = 2;
 const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
 
 /** Takes intents in: admits, seals, and stores each with its idempotency key, its fact and its command in one row. */
@@ -101,20 +105,38 @@ export class IntentIntake {
   private async storeOnce(key: string, submission: Submission, intent: Intent, plan: readonly PlannedStep[]): Promise<Submitted> {
     for (let first = this.inFlight.get(key); first !== undefined; first = this.inFlight.get(key)) await first.catch(() => {});
     const known = this.remembered.get(key);
-    if (known !== undefined) return this.repeated(known, submission.principal, intent);
-    const storing = this.store(submission, intent, plan, key);
-    this.inFlight.set(key, storing);
+    if (known !== undefined && this.holds(known)) return this.repeated(known, submission.principal, intent);
+    // Why all of it: who waits for one that has failed already would never let it go on.
+    const whole = this.storeOrRecall(key, submission, intent, plan);
+    this.inFlight.set(key, whole);
     try {
-      return await storing;
-    } catch (error) {
-      if (!(error instanceof VersionConflict)) throw error;
-      const [row] = await this.options.writer.log.readKeys([key]);
-      if (row === undefined) throw error;
-      return await this.repeated(recordOf(row), submission.principal, intent);
+      return await whole;
     } finally {
       this.inFlight.delete(key);
     }
   }
+
+  private async storeOrRecall(key: string, submission: Submission, intent: Intent, plan: readonly PlannedStep[]): Promise<Submitted> {
+    const { log } = this.options.writer;
+    for (let tries = KEY_TRIES; ; tries--) {
+      try {
+        return await this.store(submission, intent, plan, key);
+      } catch (error) {
+        if (!(error instanceof VersionConflict) || tries === 0) throw error;
+      }
+      const [row] = await log.readKeys([key]);
+      // Why: retention has just removed it.
+      if (row === undefined) continue;
+      const known = recordOf(row);
+      if (this.holds(known)) {
+        this.remembered.set(key, { id: known.id, workflow: known.workflow, digest: known.digest, createdAt: known.createdAt });
+        return this.repeated(known, submission.principal, intent);
+      }
+      await log.releaseKeys([key], row.position);
+    }
+  }
+
+  private holds({ createdAt }: Known): boolean { return Date.parse(createdAt) + this.options.idempotencyMs > this.options.clock.now(); }
 
   private async repeated(known: Known, { tenant }: PrincipalRef, intent: Intent): Promise<Submitted> {
     if (await this.digestLike(known, tenant, intent) === known.digest) return { intentId: known.id, workflowId: known.workflow, replayed: true };
@@ -144,7 +166,7 @@ export class IntentIntake {
     const at = new Date(clock.now()).toISOString();
     const state: IntentState = { subjects: intent.subjects, dependsOn: intent.steps.map(step => step.dependsOn) };
     const row = await writer.append(this.appendOf(id, start, state, at, traceparent, key));
-    if (key !== undefined) this.remembered.set(key, { id, workflow, digest });
+    if (key !== undefined) this.remembered.set(key, { id, workflow, digest, createdAt: at });
     onAccepted({ start, tenant, at, position: row.position });
     return { intentId: id, workflowId: workflow, replayed: false };
   }
