@@ -10,7 +10,7 @@ import { messageOf } from '@aifirst/kernel';
 import { makeLogger, Metrics, Tracing } from '@aifirst/observability';
 import { Orchestrator, OrchestratorService, PolledControl } from '@aifirst/orchestration';
 import { PolicyModule, PolicyService, WasmCedarEngine } from '@aifirst/policy';
-import { feedOf, PostgresStore, type Log } from '@aifirst/store';
+import { feedOf, forgottenBefore, PostgresStore, type Log, type TrimmedLog } from '@aifirst/store';
 import { digestOf, MasterKey, PostgresVault, sealLease } from '@aifirst/vault';
 import { answerForAdapters } from './adapter-questions';
 import { systemClock, systemIds } from './clock';
@@ -19,33 +19,40 @@ import { openDatabases, schemaName, type Schema } from './database';
 import { answerForDeadLetters } from './dead-letter-questions';
 import { ensureDemo } from './demo';
 import { answered, gatewayLogger, journalHooks, orchestratorTelemetry } from './measuring';
+import { houseOf, keepHouse, retain } from './retention';
 import { ensureAdminToken, ensureSecretFile } from './secret-files';
 
-export interface Runtime { readonly url: string; stop(): Promise<void> }
+export interface Runtime {
+  readonly url: string;
+  /** Lets go of what is old, as every hour. @param nowMs from which ages count, by default now */
+  retain(nowMs?: number): Promise<readonly TrimmedLog[]>;
+  stop(): Promise<void>;
+}
+/** What tests of the whole set otherwise. */
+export interface RuntimeOverrides { /** `here`: without a thread of its own, which needs the compiled code. */ readonly auditThread?: 'worker' | 'here' }
 
 export const VERSION = '0.1.0';
 const KEY_BYTES = 32;
 const DAY_MS = 86_400_000;
-const SWEEP_EVERY_MS = 60_000;
 const CLAIM_WAIT_MS = 250;
 const CLAIM_WAIT_MS_MAX = 30_000;
 
 /** Every service in this process, on the embedded bus. @param onFatal something can't go on: the process has to start anew */
-export async function startRuntime(config: RuntimeConfig, onFatal: (reason: string) => void): Promise<Runtime> {
+export async function startRuntime(config: RuntimeConfig, onFatal: (reason: string) => void, overrides: RuntimeOverrides = {}): Promise<Runtime> {
   const logger = makeLogger({ level: config.logLevel, service: 'runtime' });
   const ends: (() => Promise<void> | void)[] = [];
   const stop = async (): Promise<void> => {
     for (const end of ends.splice(0).reverse()) await Promise.resolve().then(end).catch((error: unknown) => { logger.error({ err: error }, 'a part did not end in order'); });
   };
   try {
-    return { url: await compose(config, logger, ends, onFatal), stop };
+    return { ...await compose(config, logger, ends, onFatal, overrides), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function compose(config: RuntimeConfig, logger: ReturnType<typeof makeLogger>, ends: (() => Promise<void> | void)[], onFatal: (reason: string) => void): Promise<string> {
+async function compose(config: RuntimeConfig, logger: ReturnType<typeof makeLogger>, ends: (() => Promise<void> | void)[], onFatal: (reason: string) => void, overrides: RuntimeOverrides): Promise<Omit<Runtime, 'stop'>> {
   const fatal = (part: string) => (error: unknown): void => { logger.fatal({ err: error, part }, 'can not go on'); onFatal(`${part}: ${messageOf(error)}`); };
   const databases = await openDatabases(config, line => logger.info({ part: 'postgres' }, line));
   let stopping = false;
@@ -120,8 +127,10 @@ async function compose(config: RuntimeConfig, logger: ReturnType<typeof makeLogg
   // Why: in one process a change of control need not wait for the next poll.
   policyLog.onCommitted(rows => { if (rows.some(row => row.messages.some(message => message.topic === TOPICS.controlEvents))) void control.refresh().catch(() => undefined); });
 
+  let journalForgotBefore = await forgottenBefore(gatewayLog, journalLog.producer);
   const journal = new StepJournal({
     log: journalLog, adapters, serviceKey, vault, control, clock: systemClock, ids: systemIds, undoWindowMs: config.undoWindowDays * DAY_MS, separateClusters: !databases.shared,
+    forgottenBefore: () => journalForgotBefore,
     connections: { resolve: (tenant, name) => query.ask<Connection | null>('gateway', 'connection', { tenant, name }) },
     hooks: journalHooks(metrics, tracing, fatal('adapter-os')),
   });
@@ -135,6 +144,7 @@ async function compose(config: RuntimeConfig, logger: ReturnType<typeof makeLogg
 
   const audit = new AuditService({
     bus, query, feeds: () => feeds, connection: connection('audit'), schema: schemaName('audit'), deployment: config.deployment, key: auditKey, clock: systemClock,
+    thread: overrides.auditThread ?? 'worker',
     onGap: gap => logger.warn({ part: 'audit', ...gap }, 'facts are missing and have been asked for'),
     onDefect: detail => logger.error({ part: 'audit' }, detail),
     onRetrying: error => logger.warn({ part: 'audit', err: error }, 'folding is tried again'),
@@ -147,7 +157,7 @@ async function compose(config: RuntimeConfig, logger: ReturnType<typeof makeLogg
   const views = new PostgresWorkflowViews({ connection: connection('gateway'), schema: schemaName('gateway'), store: storeOf('gateway') });
   ends.push(() => views.close());
   const gateway = await createGateway({
-    log: gatewayLog, views, bus, query, vault, clock: systemClock, ids: systemIds, adminToken, version: VERSION, logger: gatewayLogger(logger), metrics: () => metrics.render(), historyDays: config.historyDays, onAnswered: answered(metrics, tracing),
+    log: gatewayLog, views, bus, query, vault, clock: systemClock, ids: systemIds, adminToken, version: VERSION, logger: gatewayLogger(logger), metrics: () => metrics.render(), historyDays: config.historyDays, idempotencyDays: config.idempotencyDays, onAnswered: answered(metrics, tracing),
     readiness: [
       { name: 'orchestrator', check: () => (orchestratorReady ? null : 'is reading its log') },
       { name: 'adapter-os', check: () => (journalReady ? null : 'is looking after what an earlier process left') },
@@ -180,13 +190,17 @@ async function compose(config: RuntimeConfig, logger: ReturnType<typeof makeLogg
   metrics.gauge('aifirst_audit_lag', 'Facts that are not in a log yet', () => [[audit.lag(), {}]]);
   metrics.gauge('aifirst_open_workflows', 'Workflows that have not ended', () => [[orchestrator.openWorkflows, {}]]);
 
-  const sweeping = setInterval(() => void journal.sweep(systemClock.now()).catch((error: unknown) => logger.warn({ err: error }, 'what undo no longer needs could not be let go of')), SWEEP_EVERY_MS).unref();
-  ends.push(() => clearInterval(sweeping));
+  const house = houseOf({
+    config, clock: systemClock, logger, audit, journal, views, deadLetters: letters, logs: { gateway: gatewayLog, orchestrator: orchestratorLog, policy: policyLog, journal: journalLog },
+    openMarks: () => storeOf('gateway').open({ log: 'retention', shard: 0, owner: `${process.pid}`, takeOver: databases.exclusive }),
+    onJournalForgetting: before => { journalForgotBefore = Math.max(journalForgotBefore, before); },
+  });
+  ends.push(keepHouse(house));
   const port = await gateway.listen(config.port, config.host);
   const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
   if (config.demo && config.databaseUrl === undefined) await ensureDemo(url, adminToken, config.dataDir);
   demoReady = true;
-  return url;
+  return { url, retain: nowMs => retain(house, nowMs) };
 }
 
 /** Waits for the lease of a writer that is gone; takes it at once where the data folder's lock says that nobody else is there. */

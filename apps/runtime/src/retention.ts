@@ -1,0 +1,152 @@
+import type { WorkflowViews } from '@aifirst/api';
+import type { AuditService } from '@aifirst/audit';
+import type { DeadLetters } from '@aifirst/bus';
+import type { StepJournal } from '@aifirst/execution';
+import type { Clock } from '@aifirst/kernel';
+import type { Logger } from '@aifirst/observability';
+import { Retention, type Bound, type Log, type Positions, type TrimmedLog } from '@aifirst/store';
+import type { RuntimeConfig } from './config';
+
+const DAY_MS = 86_400_000;
+/** Not while everything is busy with the start. */
+const FIRST_AFTER_MS = 5 * 60_000;
+const EVERY_MS = 3_600_000;
+const SWEEP_EVERY_MS = 60_000;
+/** One round of sweeping; the next one goes on. */
+const SWEEP_MS_MAX = 30_000;
+/** Replayed and discarded ones, for whoever looks up what was done about them. */
+const DEAD_LETTER_DAYS = 30;
+const FACTS_PAGE = 100;
+const SNAPSHOTS_PAGE = 500;
+
+/** Nothing goes that audit has not folded. Its numbers rise with the rows: all are folded before the first one that follows, if it has come so far. */
+export const folded = (log: Log, audit: Pick<AuditService, 'foldedUpTo'>): Bound => async upTo => {
+  const { producers, lag } = audit.foldedUpTo();
+  for (let after = upTo; after < log.head();) {
+    const rows = await log.read(after, FACTS_PAGE);
+    const next = rows.flatMap(({ messages }) => messages.map(({ event }) => event.sequence)).find(sequence => sequence !== undefined);
+    if (next !== undefined) return (producers[log.producer] ?? 0) >= next - 1 ? upTo : 0;
+    const last = rows.at(-1);
+    if (last === undefined) break;
+    after = last.position;
+  }
+  return lag === 0 ? upTo : 0;
+};
+
+/** Nothing goes that a consumer has not taken. */
+export const taken = (log: Log, positions: () => Positions | Promise<Positions>): Bound => async () => (await positions())[log.producer] ?? 0;
+
+/** Workflows that have not ended although they began long ago: recovery needs no row of theirs, but their end will be a row. */
+export async function snapshotted(orchestratorLog: Pick<Log, 'listDocuments'>): Promise<readonly string[]> {
+  const ids: string[] = [];
+  for (let after: string | undefined; ;) {
+    const page = await orchestratorLog.listDocuments('workflow-snapshot', null, after === undefined ? { limit: SNAPSHOTS_PAGE } : { limit: SNAPSHOTS_PAGE, after });
+    for (const { id } of page) ids.push(id);
+    const last = page.at(-1);
+    if (last === undefined || page.length < SNAPSHOTS_PAGE) return ids;
+    after = `${last.tenant}/${last.id}`;
+  }
+}
+
+/** Has adapters let go of what undo needs no more, one round at a time. */
+export class Sweeper {
+  #last: Promise<unknown> = Promise.resolve();
+  constructor(private readonly journal: Pick<StepJournal, 'sweep'>, private readonly clock: Clock) {}
+
+  /** @returns the position up to which undo needs nothing of the journal */
+  sweep(nowMs: number): Promise<number> {
+    const next = this.#last.then(async () => {
+      const until = this.clock.now() + SWEEP_MS_MAX;
+      for (;;) {
+        const { upTo, more } = await this.journal.sweep(nowMs);
+        if (!more || this.clock.now() >= until) return upTo;
+      }
+    });
+    this.#last = next.catch(() => undefined);
+    return next;
+  }
+}
+
+export interface Housekeeping {
+  readonly retention: Retention;
+  readonly sweeper: Sweeper;
+  readonly deadLetters: ReadonlyMap<string, Pick<DeadLetters, 'forget'>>;
+  readonly clock: Clock;
+  readonly logger: Pick<Logger, 'info' | 'warn' | 'debug'>;
+}
+
+export interface HouseParts extends Omit<Housekeeping, 'retention' | 'sweeper'> {
+  readonly config: Pick<RuntimeConfig, 'undoWindowDays' | 'idempotencyDays' | 'historyDays'>;
+  readonly logs: Readonly<Record<'gateway' | 'orchestrator' | 'policy' | 'journal', Log>>;
+  readonly audit: Pick<AuditService, 'foldedUpTo'>;
+  readonly journal: Pick<StepJournal, 'sweep'>;
+  readonly views: Pick<WorkflowViews, 'positions'>;
+  /** Where the marks of age lie. */
+  readonly openMarks: () => Promise<Log>;
+  /** What the journal held of workflows that were made before may be gone from now on. */
+  readonly onJournalForgetting: (before: number) => void;
+}
+
+/** How long each log keeps its rows, and who must have taken them. A workflow that can still be undone has its rows, whatever HISTORY_DAYS says. */
+export function houseOf({ config, logs, audit, journal, views, openMarks, onJournalForgetting, ...rest }: HouseParts): Housekeeping {
+  const { gateway, orchestrator, policy } = logs;
+  const sweeper = new Sweeper(journal, rest.clock);
+  const history = config.historyDays * DAY_MS;
+  const undoable = Math.max(history, config.undoWindowDays * DAY_MS);
+  const viewed = (log: Log) => taken(log, () => views.positions());
+  const retention = new Retention({
+    open: openMarks, clock: rest.clock,
+    logs: [
+      { log: gateway, keptMs: Math.max(history, config.idempotencyDays * DAY_MS), bounds: { orchestrator: taken(gateway, () => orchestrator.positions()), views: viewed(gateway), audit: folded(gateway, audit) } },
+      {
+        log: orchestrator, keptMs: undoable, keep: () => snapshotted(orchestrator),
+        bounds: { policy: taken(orchestrator, () => policy.positions()), journal: taken(orchestrator, () => logs.journal.positions()), views: viewed(orchestrator), audit: folded(orchestrator, audit) },
+      },
+      { log: policy, keptMs: history, bounds: { orchestrator: taken(policy, () => orchestrator.positions()), audit: folded(policy, audit) } },
+      {
+        log: logs.journal, keptMs: undoable, onForgetting: onJournalForgetting,
+        bounds: { orchestrator: taken(logs.journal, () => orchestrator.positions()), undo: (_, nowMs) => sweeper.sweep(nowMs), audit: folded(logs.journal, audit) },
+      },
+    ],
+  });
+  return { retention, sweeper, ...rest };
+}
+
+/** Lets go of what is old: rows of logs, dead letters that were settled. @param nowMs from which ages count */
+export async function retain({ retention, deadLetters, clock, logger }: Housekeeping, nowMs: number = clock.now()): Promise<readonly TrimmedLog[]> {
+  const trimmed = await retention.run(nowMs);
+  for (const { producer, removed, upTo, heldBy, error } of trimmed) {
+    if (error !== null) logger.warn({ part: 'retention', log: producer, err: error }, 'old rows could not be removed and will be later');
+    else if (heldBy === 'audit') logger.warn({ part: 'retention', log: producer, upTo }, 'old rows stay because audit has not folded them');
+    else if (removed > 0) logger.info({ part: 'retention', log: producer, removed, upTo, heldBy }, 'old rows were removed');
+    else logger.debug({ part: 'retention', log: producer, upTo, heldBy }, 'no rows were old');
+  }
+  const settledBefore = new Date(nowMs - DEAD_LETTER_DAYS * DAY_MS).toISOString();
+  for (const [service, letters] of deadLetters) {
+    const forgotten = await letters.forget(settledBefore);
+    if (forgotten > 0) logger.info({ part: 'retention', service, letters: forgotten }, 'dead letters settled long ago were removed');
+  }
+  return trimmed;
+}
+
+/** Sweeps every minute, retains every hour. @returns what ends it */
+export function keepHouse(housekeeping: Housekeeping): () => Promise<void> {
+  const { retention, sweeper, clock, logger } = housekeeping;
+  const repeat = (firstMs: number, everyMs: number, work: () => Promise<unknown>, failure: string): () => void => {
+    let cancel: () => void = () => undefined;
+    let stopped = false;
+    const wait = (delayMs: number): void => {
+      if (!stopped) cancel = clock.after(delayMs, () => { void work().catch((error: unknown) => logger.warn({ part: 'retention', err: error }, failure)).finally(() => wait(everyMs)); });
+    };
+    wait(firstMs);
+    return () => { stopped = true; cancel(); };
+  };
+  const ends = [
+    repeat(SWEEP_EVERY_MS, SWEEP_EVERY_MS, () => sweeper.sweep(clock.now()), 'what undo no longer needs could not be let go of'),
+    repeat(FIRST_AFTER_MS, EVERY_MS, () => retain(housekeeping), 'what is old could not be let go of'),
+  ];
+  return async () => {
+    for (const end of ends) end();
+    await retention.stop();
+  };
+}
