@@ -18,12 +18,13 @@ export class AppendLoad {
   /** How often a caller had no answer. */
   lost = 0;
 
-  constructor(private readonly stack: Stack, private readonly agent: AgentClient) {}
+  /** @param name tells it from other loads of the same agent; its files lie in a folder of this name */
+  constructor(private readonly stack: Stack, private readonly agent: AgentClient, private readonly name = 'load') {}
 
   /** Sends one intent until it is answered, with the same key each time: a caller can't know whether the first came through. */
   async send(n: number): Promise<Sent> {
-    const files = [FILES[n % FILES.length]!, FILES[(n * 7 + 1) % FILES.length]!].filter((file, at, both) => both.indexOf(file) === at);
-    const one: Sent = { key: `load-${n}`, lines: Object.fromEntries(files.map((file, at) => [file, `line ${n}.${at}\n`])), shouldFail: n % 3 === 0, workflow: null };
+    const files = [FILES[n % FILES.length]!, FILES[(n * 7 + 1) % FILES.length]!].map(file => `${this.name}/${file}`).filter((file, at, both) => both.indexOf(file) === at);
+    const one: Sent = { key: `${this.name}-${n}`, lines: Object.fromEntries(files.map((file, at) => [file, `line ${n}.${at}\n`])), shouldFail: n % 3 === 0, workflow: null };
     this.sent.push(one);
     const steps: Step[] = [
       noop('begin', { value: n }),
@@ -32,7 +33,7 @@ export class AppendLoad {
     ];
     for (;;) {
       try {
-        const answer = await this.agent.submit(steps, { goal: `load ${n}`, labels: { load: 'yes' } }, { 'idempotency-key': one.key });
+        const answer = await this.agent.submit(steps, { goal: one.key, labels: { load: this.name } }, { 'idempotency-key': one.key });
         if (answer.status === 202) { one.workflow = answer.body.workflowId; return one; }
         if (answer.status !== 503) throw new Unexpected(`intent ${n} was answered with ${answer.status}: ${answer.bytes.toString()}`);
       } catch (error) {
@@ -54,13 +55,13 @@ export class AppendLoad {
     const views = new Map<string, Body>();
     const open = (): string[] => [...views.values()].filter(({ endedAt }) => endedAt === null).map(briefly);
     await until('every workflow that was accepted has ended', async () => {
-      for (const view of await this.stack.admin.all('/v1/workflows?label=load=yes')) views.set(view.id, view);
+      for (const view of await this.stack.admin.all(`/v1/workflows?label=load=${this.name}`)) views.set(view.id, view);
       if (open().length > 0) throw new Error(`${open().length} have not: ${open().slice(0, 3).join(' | ')}`);
       return views.size >= this.sent.length;
     }, withinMs, 200);
     const found: string[] = [];
     if (views.size !== this.sent.length) found.push(`${views.size} workflows for ${this.sent.length} intents`);
-    const contents = Object.fromEntries(FILES.map(file => [file, contentOf(join(this.agent.root, file))]));
+    const contents = Object.fromEntries(FILES.map(file => `${this.name}/${file}`).map(file => [file, contentOf(join(this.agent.root, file))]));
     for (const { key, workflow, lines, shouldFail } of this.sent) {
       const view = views.get(workflow!);
       const expected = shouldFail ? 'rolledBack' : 'completed';

@@ -47,7 +47,7 @@ export class Stack {
   }
 
   static async start(options: StackOptions = {}): Promise<Stack> {
-    const stack = Stack.prepare(options);
+    const stack = new Stack(options);
     try {
       await stack.launch();
       await stack.ready();
@@ -58,8 +58,12 @@ export class Stack {
     return stack;
   }
 
-  /** A stack that is not started yet. */
-  static prepare(options: StackOptions = {}): Stack { return new Stack(options); }
+  /** A stack whose process somebody else starts, with `environment`. */
+  static async prepared(options: StackOptions = {}): Promise<Stack> {
+    const stack = new Stack(options);
+    stack.url = `http://127.0.0.1:${await freePort()}`;
+    return stack;
+  }
 
   /** Starts the process; `ready` waits for it. */
   async launch(env: Readonly<Record<string, string>> = {}): Promise<void> {
