@@ -6,7 +6,7 @@ import { FilesAdapter } from '@aifirst/adapter-files';
 import { EmbeddedMessageBus, InProcessQuery, PostgresDeadLetters } from '@aifirst/bus';
 import { stepCommandsTopic, TOPICS, type Connection, type ControlState } from '@aifirst/contracts';
 import { StepJournal, type ExecutionAdapter } from '@aifirst/execution';
-import { messageOf } from '@aifirst/kernel';
+import { messageOf, OperationalError } from '@aifirst/kernel';
 import { makeLogger, Metrics, Tracing } from '@aifirst/observability';
 import { Orchestrator, OrchestratorService, PolledControl } from '@aifirst/orchestration';
 import { PolicyModule, PolicyService, WasmCedarEngine } from '@aifirst/policy';
@@ -106,6 +106,10 @@ async function compose(config: RuntimeConfig, logger: ReturnType<typeof makeLogg
 
   const vault = new PostgresVault({ connection: connection('vault'), masterKey: new MasterKey(await readFile(config.masterKeyFile, 'utf8')) });
   ends.push(() => vault.close());
+  await vault.checkMasterKey().catch((error: unknown) => {
+    if ((error as { code?: string }).code !== 'MASTER_KEY_UNKNOWN') throw error;
+    throw new OperationalError('MASTER_KEY_UNKNOWN', `\`${config.masterKeyFile}\` is not the master key of this database (${messageOf(error)}): put back the one that sealed what is in it`, { cause: error });
+  });
 
   // Adapters' capabilities are needed by policy before anything runs.
   const adapters: readonly ExecutionAdapter[] = [new BuiltinAdapter(systemClock), new FilesAdapter()];

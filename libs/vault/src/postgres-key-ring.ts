@@ -60,6 +60,12 @@ export class PostgresKeyRing implements KeyRing {
     this.#cache.addErased(owner);
   }
 
+  /** One key tells whether the master key is that of this database. @throws OperationalError `MASTER_KEY_UNKNOWN`, `SEAL_BROKEN` */
+  async checkMasterKey(): Promise<void> {
+    const [row] = await this.#query({ name: 'vault-check', text: 'SELECT tenant, workflow::text, wrapped FROM data_key WHERE wrapped IS NOT NULL LIMIT 1', values: [] });
+    if (row !== undefined) this.#masterKey.unwrap(row.wrapped!, ownerOf(row));
+  }
+
   /** Waits until every connection is closed. */
   async close(): Promise<void> {
     const open = this.#pool.totalCount;

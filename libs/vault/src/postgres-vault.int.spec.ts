@@ -53,6 +53,13 @@ describe('the vault in PostgreSQL', () => {
     expect(dump).not.toContain(Buffer.from(masterKeyText, 'base64').toString('hex'));
   });
 
+  it('tells at once that its master key is another one', async () => {
+    await sealedBy(aVault(), aScope());
+    await expect(aVault().checkMasterKey()).resolves.toBeUndefined();
+    await expect(aVault({ masterKey: new MasterKey(newMasterKeyText()) }).checkMasterKey()).rejects.toMatchObject({ code: 'MASTER_KEY_UNKNOWN' });
+    await expect(aVault({ masterKey: new MasterKey(newMasterKeyText(), [masterKeyText]) }).checkMasterKey()).resolves.toBeUndefined();
+  });
+
   it('costs no row where nothing is sensitive', async () => {
     const scope = aScope();
     const idle = new PostgresVault({ connection: { ...connection, host: '/nowhere' }, masterKey: new MasterKey(masterKeyText) });

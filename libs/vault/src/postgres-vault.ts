@@ -9,5 +9,7 @@ export class PostgresVault extends SealingVault {
     super(ring);
     this.#ring = ring;
   }
+  /** To be asked at the start: with another master key nothing sealed before could be read, nor undone. @throws OperationalError `MASTER_KEY_UNKNOWN`, `SEAL_BROKEN` */
+  checkMasterKey(): Promise<void> { return this.#ring.checkMasterKey(); }
   close(): Promise<void> { return this.#ring.close(); }
 }
