@@ -1,4 +1,5 @@
-export { Orchestrator, type ControlSource, type OrchestratorOptions, type OrchestratorTelemetry } from './application/orchestrator';
+export { Orchestrator } from './application/orchestrator';
+export type { ControlSource, OrchestratorOptions, OrchestratorTelemetry } from './application/ports';
 export { PolledControl } from './application/polled-control';
 export { OrchestratorService } from './infrastructure/orchestrator-service';
 export { decide, type Input } from './domain/decide';

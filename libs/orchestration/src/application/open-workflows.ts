@@ -8,9 +8,9 @@ export interface Entry {
   /** Recovery of this workflow reads the log from here. */
   firstPosition: number;
   snapshotted: boolean;
-  /** When something of it was stored last; when its outstanding commands are to be sent again, and after which pause. */
-  resendAt: number;
-  resendPauseMs: number;
+  /** What it sent before counts as sent then; up to when what is due for it has been sent again. */
+  readonly since: number;
+  resentAt: number;
   /** The earliest alarm that is set for it. */
   alarmAt: number;
 }

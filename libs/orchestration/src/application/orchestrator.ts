@@ -1,67 +1,42 @@
-import { TOPICS, eventType, isFactTopic, type LockView, type PlanDecided, type PrincipalRef, type StartWorkflow, type StepReported, type WorkflowFact, type WorkflowOrder } from '@aifirst/contracts';
-import { crashPoint, InvariantViolation, OperationalError, Refusal, type Clock, type JsonObject } from '@aifirst/kernel';
-import { VersionConflict, type Append, type DocumentPut, type Log, type Positions } from '@aifirst/store';
-import type { Batch, Delivery } from '@aifirst/bus';
+import { isFactTopic, type LockView, type PrincipalRef, type WorkflowOrder } from '@aifirst/contracts';
+import { crashPoint, OperationalError, Refusal } from '@aifirst/kernel';
+import { Fenced, VersionConflict, type Append, type DocumentPut, type Log, type StoredRow, type Unit } from '@aifirst/store';
+import type { Batch } from '@aifirst/bus';
 import { decide, type Input } from '../domain/decide';
 import { LockTable } from '../domain/lock-table';
-import type { Command, Control, Decision } from '../domain/turn';
+import { losesLocksAt, resendAt } from '../domain/pauses';
+import type { Command, Decision } from '../domain/turn';
 import { hasEnded, isParked, type RecordedFact, type Workflow } from '../domain/workflow';
-import { outstanding, wakeAt } from '../domain/wake';
+import { nextResendAt, outstanding, wakeAt } from '../domain/wake';
+import { weightOf, WEIGHT_MAX, workOf, type Answer, type Intake, type Work } from './inputs';
 import { Alarms, RecentIds, type Entry } from './open-workflows';
-import { foldRow, toAppend } from './workflow-log';
+import type { OrchestratorOptions } from './ports';
+import { noSnapshotOf, readWorkflows, recover, snapshotOf } from './recovery';
+import { toAppend } from './workflow-log';
 
-/** What holds a tenant or an agent right now; says so when it changes. */
-export interface ControlSource {
-  control(tenant: string, agent: string): Control;
-  /** @param listener gets the tenant whose state has moved, null: all */
-  onChange(listener: (tenant: string | null) => void): () => void;
-}
-
-/** What is counted. Called after the commit that makes it true. */
-export interface OrchestratorTelemetry {
-  fact(fact: WorkflowFact, workflow: Workflow, at: number): void;
-  ignored(kind: 'late' | 'early'): void;
-}
-
-export interface OrchestratorOptions {
-  readonly log: Log;
-  readonly clock: Clock;
-  /** In [0, 1). */
-  readonly chance: () => number;
-  readonly control: ControlSource;
-  readonly telemetry?: OrchestratorTelemetry;
-  /** Bugs and corrupt histories of one workflow: said, never thrown at the others. */
-  readonly onDefect?: (workflow: string, error: unknown) => void;
-  /** A commit failed for good: nothing more is driven here. The log is whole; a new start carries on. */
-  readonly onFatal: (error: unknown) => void;
-  /** All services share one database cluster, so that a later synchronous commit flushes what came before (PERFORMANCE, rule 7). */
-  readonly sharedCluster: boolean;
-}
-
-/** What is sent and not answered is sent again after this long without news, doubling up to the longest pause. */
-const RESEND_MS_MIN = 5_000;
-const RESEND_MS_MAX = 60_000;
-/** A parked workflow gives its locks up after this long (DESIGN, Isolation). */
-const PARKED_LOCKS_MS = 15 * 60_000;
 /** A workflow whose beginning lies this many rows back gets a snapshot, so that recovery need not read from there. */
 const SNAPSHOT_ROWS = 20_000;
 const SNAPSHOTS_PER_COMMIT = 100;
 const HOUSEKEEPING_MS = 5_000;
-/** How often a workflow is looked at that is overdue and waits for something else: policy, control, locks. */
-const LOOK_AGAIN_MS = 1_000;
 const ENDED_REMEMBERED = 20_000;
-const SNAPSHOT_KIND = 'workflow-snapshot';
-
-interface Work {
-  readonly workflow: string;
-  readonly input: Input;
-  readonly tenant: string;
-  readonly causation: string | undefined;
-  readonly answer?: { resolve(sequence: number): void; reject(error: unknown): void };
-}
+/** Between two tries of a commit that the store could not take right now. */
+const COMMIT_PAUSE_MS_MIN = 50;
+const COMMIT_PAUSE_MS_MAX = 2_000;
+/** A timer can't wait much longer than three weeks; a deadline can. */
+const TIMER_MS_MAX = 86_400_000;
 
 /** Everything that one round does to one workflow. */
-interface Touched { entry: Entry | null; state: Workflow; facts: RecordedFact[]; commands: Command[]; answers: NonNullable<Work['answer']>[] }
+interface Touched { entry: Entry | null; state: Workflow; facts: RecordedFact[]; commands: Command[]; answers: Answer[] }
+
+/** A round in the making: nothing of it counts, and nobody is told, before it is committed. */
+interface Round {
+  readonly at: number;
+  readonly touched: Map<string, Touched>;
+  readonly resent: Set<string>;
+  readonly defects: Map<Intake, unknown>;
+  /** Told after the commit. */
+  readonly said: (() => void)[];
+}
 
 /**
  * Drives all workflows of its log: brings each input to the pure machine, stores what it decides together with the
@@ -72,57 +47,67 @@ export class Orchestrator {
   readonly #log: Log;
   readonly #open = new Map<string, Entry>();
   readonly #ended = new RecentIds(ENDED_REMEMBERED);
+  /** Workflows that can't be read, and from where on their rows have to be kept for whoever can. */
+  readonly #defects = new Map<string, number>();
   readonly #locks = new LockTable();
   readonly #alarms = new Alarms();
   #queue: Work[] = [];
-  #positions: Positions = {};
-  #batches: { resolve(): void; reject(error: unknown): void }[] = [];
+  #intakes: Intake[] = [];
   #running: Promise<void> | null = null;
   #stopped = false;
   #failure: unknown = null;
   #cancelAlarm: (() => void) | null = null;
   #cancelControl: (() => void) | null = null;
+  #endPause: (() => void) | null = null;
   #housekeepingAt = 0;
 
   constructor(options: OrchestratorOptions) { this.#options = options; this.#log = options.log; }
 
   /** Rebuilds open workflows and locks from the log. Must be done before the first `handle`. */
   async start(): Promise<void> {
-    await this.#recover();
+    const { workflows, defects } = await recover(this.#log);
+    for (const [id, { firstPosition, error }] of defects) { this.#defects.set(id, firstPosition); this.#options.onDefect?.(id, error); }
+    const at = this.#options.clock.now();
+    for (const [id, { state, ...found }] of workflows) {
+      if (state === null) continue;
+      if (hasEnded(state)) { this.#ended.add(id); continue; }
+      const entry: Entry = { state, ...found, since: at, resentAt: at, alarmAt: Infinity };
+      this.#open.set(id, entry);
+      if (state.locks.length > 0) this.#locks.grant(id, state.locks, at);
+      this.#setAlarm(entry, at);
+    }
     this.#cancelControl = this.#options.control.onChange(tenant => this.#tickAll(tenant));
     this.#tickAll(null);
   }
 
-  /** Takes nothing more, ends the round under way. */
+  /** Takes nothing more, ends the round under way. Who waits for more is told to try again. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelAlarm?.();
     this.#cancelControl?.();
+    this.#endPause?.();
     await this.#running?.catch(() => undefined);
+    this.#turnAway(this.#queue, this.#intakes);
   }
 
   get openWorkflows(): number { return this.#open.size; }
   get queueDepth(): number { return this.#queue.length; }
 
   /** The bus handler for intents, decisions and step outcomes. Resolves when their effect is committed. */
-  handle(batch: Batch): Promise<void> {
-    if (this.#failure !== null) return Promise.reject(this.#failure);
-    for (const delivery of batch.deliveries) {
-      const work = workOf(delivery);
-      if (work !== null) this.#queue.push(work);
-    }
-    this.#positions = { ...this.#positions, ...batch.positions };
-    return new Promise((resolve, reject) => { this.#batches.push({ resolve, reject }); this.#kick(); });
-  }
-
-  /** @returns the sequence of the last fact that the order made. @throws Refusal NOT_FOUND, WRONG_STATE, UNKNOWN_STEP */
-  async order(asked: { tenant: string; workflow: string; by: PrincipalRef; order: WorkflowOrder }): Promise<{ sequence: number }> {
-    if (this.#failure !== null || this.#stopped) throw new OperationalError('STOPPED', 'the orchestrator is stopping', { retryable: true });
-    const sequence = await new Promise<number>((resolve, reject) => {
-      this.#queue.push({ workflow: asked.workflow, tenant: asked.tenant, causation: undefined, input: { type: 'Ordered', order: asked.order, by: asked.by }, answer: { resolve, reject } });
+  async handle(batch: Batch): Promise<void> {
+    if (this.#isOver()) throw this.#overError();
+    const works = batch.deliveries.map(workOf).filter(work => work !== null);
+    await new Promise<void>((resolve, reject) => {
+      const intake: Intake = { positions: batch.positions, queued: works.length, defect: undefined, resolve, reject };
+      for (const work of works) this.#queue.push({ ...work, intake });
+      this.#intakes.push(intake);
       this.#kick();
     });
-    return { sequence };
+  }
+
+  /** @returns the sequence of the last fact that the order made. @throws Refusal NOT_FOUND, WRONG_STATE, UNKNOWN_STEP; OperationalError STOPPED (retryable) */
+  async order(asked: { tenant: string; workflow: string; by: PrincipalRef; order: WorkflowOrder }): Promise<{ sequence: number }> {
+    return { sequence: await this.#ask(asked.workflow, asked.tenant, { type: 'Ordered', order: asked.order, by: asked.by }) };
   }
 
   locks(tenant: string | null): readonly LockView[] {
@@ -136,10 +121,7 @@ export class Orchestrator {
   async breakLock(tenant: string | null, id: string, by: PrincipalRef, reason: string): Promise<LockView> {
     const lock = this.locks(tenant).find(view => view.id === id);
     if (lock === undefined) throw new Refusal({ code: 'NOT_FOUND', detail: `there is no lock \`${id}\`` });
-    await new Promise<number>((resolve, reject) => {
-      this.#queue.push({ workflow: lock.workflow, tenant: lock.tenant, causation: undefined, input: { type: 'LocksTakenAway', code: 'BROKEN', reason, by: by.id }, answer: { resolve, reject } });
-      this.#kick();
-    });
+    await this.#ask(lock.workflow, lock.tenant, { type: 'LocksTakenAway', code: 'BROKEN', reason, by: by.id });
     return lock;
   }
 
@@ -149,325 +131,345 @@ export class Orchestrator {
       && (asked.connection === undefined || state.start.steps.some(step => step.connection === asked.connection))).map(({ state }) => state.id);
   }
 
+  #ask(workflow: string, tenant: string, input: Input): Promise<number> {
+    return new Promise((resolve, reject) => {
+      if (this.#isOver()) { reject(this.#overError()); return; }
+      this.#queue.push({ workflow, tenant, causation: undefined, input, answer: { resolve, reject } });
+      this.#kick();
+    });
+  }
+
   #tickAll(tenant: string | null): void {
-    for (const { state } of this.#open.values()) if (tenant === null || state.tenant === tenant) this.#tick(state.id, state.tenant);
+    for (const { state } of this.#open.values()) if (tenant === null || state.tenant === tenant) this.#tick(state);
     this.#kick();
   }
 
-  #tick(workflow: string, tenant: string): void { this.#queue.push({ workflow, tenant, causation: undefined, input: { type: 'Tick' } }); }
+  #tick({ id, tenant }: Workflow): void { this.#queue.push({ workflow: id, tenant, causation: undefined, input: { type: 'Tick' } }); }
 
   #kick(): void {
-    if (this.#running !== null || this.#stopped || this.#failure !== null) return;
-    this.#running = this.#run().finally(() => { this.#running = null; this.#armAlarm(); if (this.#hasWork()) this.#kick(); });
+    if (this.#running !== null || !this.#hasWork()) return;
+    this.#running = this.#run().finally(() => { this.#running = null; this.#armAlarm(); this.#kick(); });
     this.#running.catch(() => undefined);
   }
 
-  #hasWork(): boolean { return this.#failure === null && !this.#stopped && (this.#queue.length > 0 || this.#batches.length > 0); }
+  #isOver(): boolean { return this.#failure !== null || this.#stopped; }
+  #hasWork(): boolean { return !this.#isOver() && (this.#queue.length > 0 || this.#intakes.length > 0); }
 
   async #run(): Promise<void> {
     // Why: whatever comes in during this turn of the event loop belongs into this commit.
     await Promise.resolve();
     while (this.#hasWork()) {
-      const queue = this.#queue;
-      const batches = this.#batches;
-      const positions = this.#positions;
-      this.#queue = [];
-      this.#batches = [];
-      this.#positions = {};
+      const queue = this.#takeWork();
+      const intakes = this.#intakes.filter(({ queued }) => queued === 0);
+      this.#intakes = this.#intakes.filter(({ queued }) => queued > 0);
       try {
-        await this.#round(queue, positions);
-        for (const batch of batches) batch.resolve();
+        await this.#round(queue, intakes);
       } catch (error) {
-        this.#failure = error;
-        this.#options.onFatal(error);
-        for (const batch of batches) batch.reject(error);
-        for (const { answer } of [...queue, ...this.#queue]) answer?.reject(error);
+        if (!this.#stopped) { this.#failure = error; this.#options.onFatal(error); }
+        this.#turnAway([...queue, ...this.#queue], [...intakes, ...this.#intakes]);
         throw error;
       }
     }
   }
 
-  async #round(queue: readonly Work[], positions: Positions): Promise<void> {
-    const loaded = await this.#load(queue);
-    const repeated = new Set<string>();
-    for (;;) {
-      const touched = new Map<string, Touched>();
-      const at = this.#options.clock.now();
-      for (const work of queue) {
-        if (work.input.type === 'Submitted' && repeated.has(work.workflow)) continue;
-        this.#bring(touched, work, at);
-      }
-      this.#grantLocks(touched, at);
-      const resent = this.#resend(queue, touched, at);
-      const housekeeping = at >= this.#housekeepingAt;
-      const documents = this.#snapshots(touched, at);
-      const appends: Append[] = [];
-      for (const { entry, state, facts, commands } of touched.values()) {
-        if (facts.length > 0 || commands.length > 0) appends.push(toAppend(state, (entry?.version ?? 0) + 1, facts, commands, at));
-      }
-      if (appends.length > 0 || documents.length > 0 || Object.keys(positions).length > 0) {
-        const durable = !this.#options.sharedCluster || queue.some(work => work.answer !== undefined) || [...touched.values()].some(({ state, facts }) => facts.length > 0 && (hasEnded(state) || isParked(state)));
-        crashPoint('orchestrator.commit.before');
-        try {
-          const rows = await this.#log.commit({ appends, positions, documents, durable, ...(housekeeping ? { lowWater: this.#lowWater(touched) } : {}) });
-          crashPoint('orchestrator.commit.after');
-          this.#settle(touched, new Map(rows.map(row => [row.stream, row])), at, resent);
-        } catch (error) {
-          if (!(error instanceof VersionConflict) || error.streams.length === 0 || error.streams.every(({ stream }) => repeated.has(stream))) throw error;
-          // Why: a workflow that is not in memory was submitted again; its log says that it is known.
-          for (const { stream } of error.streams) { repeated.add(stream); this.#locks.release(stream); }
-          continue;
-        }
-      } else this.#settle(touched, new Map(), at, resent);
+  /** As much as one commit may hold. */
+  #takeWork(): readonly Work[] {
+    let count = 0;
+    for (let weight = 0; count < this.#queue.length && weight < WEIGHT_MAX; count++) weight += weightOf(this.#queue[count]!);
+    const taken = this.#queue.splice(0, count);
+    for (const { intake } of taken) if (intake !== undefined) intake.queued -= 1;
+    return taken;
+  }
+
+  /** Nothing will come of these. */
+  #turnAway(works: readonly Work[], intakes: readonly Intake[]): void {
+    const error = this.#overError();
+    this.#queue = [];
+    this.#intakes = [];
+    for (const { reject } of intakes) reject(error);
+    for (const { answer } of works) answer?.reject(error);
+  }
+
+  /** Why not the failure itself: no message is to blame for it, so none is to be parked; unless the log is gone, which ends the consumer. */
+  #overError(): unknown {
+    const failure = this.#failure;
+    if (failure instanceof Fenced || (failure instanceof OperationalError && ['LOG_CLOSED', 'CRASHED'].includes(failure.code))) return failure;
+    return new OperationalError('STOPPED', 'the orchestrator is stopping', { retryable: true, ...(failure === null ? {} : { cause: failure }) });
+  }
+
+  async #round(queue: readonly Work[], intakes: readonly Intake[]): Promise<void> {
+    const loaded = new Set<string>();
+    await this.#load(this.#missing(queue), loaded);
+    for (let works = queue; ;) {
+      const round: Round = { at: this.#options.clock.now(), touched: new Map(), resent: new Set(), defects: new Map(), said: [] };
+      for (const work of works) this.#bring(round, work);
+      this.#grantLocks(round);
+      this.#resend(round, works);
+      const rows = await this.#store(round, intakes);
+      if (rows instanceof VersionConflict) { works = [...queue, ...await this.#startAgain(round, rows, loaded)]; continue; }
+      this.#settle(round, rows);
+      for (const [intake, error] of round.defects) intake.defect ??= error;
+      for (const { defect, resolve, reject } of intakes) if (defect === undefined) resolve(); else reject(defect);
       this.#forgetEnded(loaded);
       return;
     }
   }
 
+  /** @returns the rows, or what of it was stored before */
+  async #store({ at, touched, defects }: Round, intakes: readonly Intake[]): Promise<readonly StoredRow[] | VersionConflict> {
+    const appends: Append[] = [];
+    let durable = !this.#options.sharedCluster;
+    for (const { entry, state, facts, commands, answers } of touched.values()) {
+      durable ||= answers.length > 0 || (facts.length > 0 && (hasEnded(state) || isParked(state)));
+      if (facts.length > 0 || commands.length > 0) appends.push(toAppend(state, (entry?.version ?? 0) + 1, facts, commands, at));
+    }
+    const positions = Object.assign({}, ...intakes.filter(intake => intake.defect === undefined && !defects.has(intake)).map(intake => intake.positions)) as Record<string, number>;
+    const documents = this.#snapshotsOfReopened(touched);
+    const aged = at >= this.#housekeepingAt ? this.#aged(touched) : null;
+    for (const { state, version } of aged ?? []) documents.push(snapshotOf(state, version));
+    if (appends.length === 0 && documents.length === 0 && Object.keys(positions).length === 0) return [];
+    crashPoint('orchestrator.commit.before');
+    try {
+      const head = this.#log.head();
+      const rows = await this.#commit({ appends, positions, documents, durable, ...(aged === null ? {} : { lowWater: this.#lowWater(touched) }) });
+      crashPoint('orchestrator.commit.after');
+      if (aged !== null) this.#housekeepingAt = at + HOUSEKEEPING_MS;
+      for (const entry of aged ?? []) { entry.snapshotted = true; entry.firstPosition = head + 1; }
+      return rows;
+    } catch (error) {
+      if (error instanceof VersionConflict) return error;
+      throw error;
+    }
+  }
+
+  /** What the store can't take right now it is asked to take again: the very same unit, so that it is stored once. */
+  async #commit(unit: Unit): Promise<readonly StoredRow[]> {
+    for (let pauseMs = COMMIT_PAUSE_MS_MIN; ; pauseMs = Math.min(2 * pauseMs, COMMIT_PAUSE_MS_MAX)) {
+      try {
+        return await this.#log.commit(unit);
+      } catch (error) {
+        if (this.#stopped || error instanceof VersionConflict || !(error instanceof OperationalError && error.retryable)) throw error;
+      }
+      await new Promise<void>(resolve => {
+        const cancel = this.#options.clock.after(pauseMs, resolve);
+        this.#endPause = () => { cancel(); resolve(); };
+      });
+      this.#endPause = null;
+    }
+  }
+
+  /**
+   * A workflow that is not in memory was submitted again; its log says that it is known. All is decided anew with it, and
+   * locks are as they were: who got some in this round is asked again what it wants.
+   * @returns what to bring besides
+   */
+  async #startAgain({ at, touched }: Round, conflict: VersionConflict, loaded: Set<string>): Promise<readonly Work[]> {
+    const known = conflict.streams.map(({ stream }) => stream);
+    if (known.length === 0 || known.some(stream => this.#open.has(stream) || this.#defects.has(stream))) throw conflict;
+    await this.#load(known, loaded);
+    for (const workflow of touched.keys()) this.#locks.release(workflow);
+    const others = [...touched.values()].flatMap(({ entry }) => (entry === null ? [] : [entry.state]));
+    for (const { id, locks } of others) if (locks.length > 0) this.#locks.grant(id, locks, at);
+    return others.map(({ id, tenant }) => ({ workflow: id, tenant, causation: undefined, input: { type: 'Tick' } }));
+  }
+
   /** Brings one input to its workflow, and at once whatever follows from locks that it can have. */
-  #bring(touched: Map<string, Touched>, work: Work, at: number): void {
-    const known = touched.get(work.workflow);
-    const entry = known?.entry ?? this.#open.get(work.workflow) ?? null;
+  #bring(round: Round, work: Work): void {
+    const { workflow, input, answer } = work;
+    if (this.#defects.has(workflow)) { this.#refuseDefect(round, work, new OperationalError('UNREADABLE_HISTORY', `the history of workflow \`${workflow}\` can not be read`)); return; }
+    const known = round.touched.get(workflow);
+    const entry = known?.entry ?? this.#open.get(workflow) ?? null;
     const state = known?.state ?? entry?.state ?? null;
-    if (work.input.type === 'Ordered' && (state === null || state.tenant !== work.tenant || (work.input.by.kind === 'agent' && state.start.agent.id !== work.input.by.id))) {
-      work.answer?.reject(new Refusal({ code: 'NOT_FOUND', detail: `there is no workflow \`${work.workflow}\`` }));
+    if (input.type === 'Ordered' && (state === null || state.tenant !== work.tenant || (input.by.kind === 'agent' && state.start.agent.id !== input.by.id))) {
+      round.said.push(() => answer?.reject(new Refusal({ code: 'NOT_FOUND', detail: `there is no workflow \`${workflow}\`` })));
       return;
     }
-    if (state === null && work.input.type !== 'Submitted') {
-      this.#options.telemetry?.ignored(this.#ended.has(work.workflow) ? 'late' : 'early');
-      work.answer?.resolve(0);
+    if (state === null && input.type !== 'Submitted') {
+      this.#ignore(round, work, this.#ended.has(workflow) ? 'late' : 'early');
       return;
     }
     let decision: Decision | null;
     try {
-      const agent = work.input.type === 'Submitted' ? work.input.start.agent.id : state!.start.agent.id;
-      decision = decide(work.input, state, {
-        at, chance: this.#options.chance(), epoch: this.#log.epoch, causation: work.causation, control: this.#options.control.control(work.tenant, agent),
+      const agent = input.type === 'Submitted' ? input.start.agent.id : state!.start.agent.id;
+      decision = decide(input, state, {
+        at: round.at, chance: this.#options.chance(), epoch: this.#log.epoch, causation: work.causation, control: this.#options.control.control(state?.tenant ?? work.tenant, agent),
       }, work.tenant);
     } catch (error) {
-      if (work.answer !== undefined) { work.answer.reject(error); return; }
-      if (!(error instanceof InvariantViolation)) throw error;
-      this.#options.onDefect?.(work.workflow, error);
+      if (input.type === 'LocksGranted') this.#locksAsHeld(state!, round.at);
+      if (error instanceof Refusal) round.said.push(() => answer?.reject(error));
+      else this.#refuseDefect(round, work, error);
       return;
     }
     if (decision === null) {
-      if (work.input.type !== 'Tick') this.#options.telemetry?.ignored('late');
-      work.answer?.resolve(0);
+      if (input.type === 'LocksGranted') this.#locksAsHeld(state!, round.at);
+      this.#ignore(round, work, 'late');
       return;
     }
     const mine: Touched = known ?? { entry, state: decision.state, facts: [], commands: [], answers: [] };
     mine.state = decision.state;
     mine.facts.push(...decision.facts);
     mine.commands.push(...decision.commands);
-    if (work.answer !== undefined) mine.answers.push(work.answer);
-    touched.set(work.workflow, mine);
-    if (decision.facts.some(({ fact }) => fact.name === 'LocksLost') || hasEnded(decision.state)) this.#locks.release(work.workflow);
-    if (decision.wants === null) return;
-    const answer = this.#locks.request(work.workflow, decision.wants.locks, decision.wants.late, at);
-    if (answer.answer === 'granted') this.#bring(touched, { ...followUp(work), input: { type: 'LocksGranted', locks: decision.wants.locks } }, at);
-    if (answer.answer === 'die') this.#bring(touched, { ...followUp(work), input: { type: 'LocksRefused', holder: answer.holder, locks: decision.wants.locks } }, at);
+    if (answer !== undefined) mine.answers.push(answer);
+    round.touched.set(workflow, mine);
+    if (hasEnded(decision.state) || decision.facts.some(({ fact }) => fact.name === 'LocksLost')) this.#locks.release(workflow);
+    // Why: each decision says all that is wanted. Who pauses, fails or waits for policy must neither stand in others' way nor be given anything.
+    if (decision.wants === null) { this.#locks.cancel(workflow); return; }
+    const { locks, late } = decision.wants;
+    const follow = { workflow, tenant: work.tenant, causation: work.causation };
+    const found = this.#locks.request(workflow, locks, late, round.at);
+    if (found.answer === 'granted') this.#bring(round, { ...follow, input: { type: 'LocksGranted', locks } });
+    if (found.answer === 'die') this.#bring(round, { ...follow, input: { type: 'LocksRefused', holder: found.holder, locks } });
   }
 
-  #grantLocks(touched: Map<string, Touched>, at: number): void {
-    const stateOf = (workflow: string): Workflow | undefined => touched.get(workflow)?.state ?? this.#open.get(workflow)?.state;
+  #ignore(round: Round, { intake, answer }: Work, kind: 'late' | 'early'): void {
+    round.said.push(() => { if (intake !== undefined) this.#options.telemetry?.ignored(kind); answer?.resolve(0); });
+  }
+
+  /** A bug, or a history that this release can't read: the bus parks what came by it. */
+  #refuseDefect(round: Round, { workflow, intake, answer }: Work, error: unknown): void {
+    if (intake !== undefined && !round.defects.has(intake)) round.defects.set(intake, error);
+    round.said.push(() => { this.#options.onDefect?.(workflow, error); answer?.reject(error); });
+  }
+
+  #locksAsHeld({ id, locks }: Workflow, at: number): void {
+    this.#locks.release(id);
+    if (locks.length > 0) this.#locks.grant(id, locks, at);
+  }
+
+  #grantLocks(round: Round): void {
     for (;;) {
-      const granted = this.#locks.grantWaiting(at);
-      const yielding = this.#locks.yielding(workflow => stateOf(workflow)?.status !== 'rollingBack');
+      const granted = this.#locks.grantWaiting(round.at);
+      const yielding = this.#locks.yielding();
       if (granted.length === 0 && yielding.length === 0) return;
-      const answers = [...granted.map(({ workflow, locks }) => ({ workflow, input: { type: 'LocksGranted', locks } as const })), ...yielding.map(({ workflow, holder, locks }) => ({ workflow, input: { type: 'LocksRefused', holder, locks } as const }))];
-      for (const { workflow, input } of answers) {
-        const state = stateOf(workflow);
-        if (state === undefined || hasEnded(state)) { this.#locks.release(workflow); continue; }
-        this.#bring(touched, { workflow, tenant: state.tenant, causation: undefined, input }, at);
-      }
+      for (const { workflow, locks } of granted) this.#bringLocks(round, workflow, { type: 'LocksGranted', locks });
+      for (const { workflow, holder, locks } of yielding) this.#bringLocks(round, workflow, { type: 'LocksRefused', holder, locks });
     }
+  }
+
+  #bringLocks(round: Round, workflow: string, input: Input): void {
+    const state = round.touched.get(workflow)?.state ?? this.#open.get(workflow)?.state;
+    if (state === undefined) { this.#locks.release(workflow); return; }
+    this.#bring(round, { workflow, tenant: state.tenant, causation: undefined, input });
   }
 
   /** Sends again what was not answered for long: the bus may lose anything, and the receivers recognise repeats. */
-  #resend(queue: readonly Work[], touched: Map<string, Touched>, at: number): ReadonlySet<string> {
-    const resent = new Set<string>();
-    for (const { workflow, input } of queue) {
+  #resend({ at, touched, resent }: Round, works: readonly Work[]): void {
+    for (const { workflow, input } of works) {
       const entry = this.#open.get(workflow);
-      if (input.type !== 'Tick' || entry === undefined || entry.resendAt > at || resent.has(workflow)) continue;
+      if (input.type !== 'Tick' || entry === undefined || resent.has(workflow)) continue;
       const mine = touched.get(workflow);
-      if (mine !== undefined && mine.facts.length > 0) continue;
-      const commands = outstanding(entry.state, this.#log.epoch);
+      // Why: what has just been decided may have settled it, and is sent along anyway; there is a next time.
+      if (mine === undefined || mine.facts.length > 0) continue;
+      const commands = outstanding(entry.state, this.#log.epoch, sentAt => resendAt(Math.max(sentAt, entry.since), entry.resentAt) <= at);
       resent.add(workflow);
-      if (commands.length === 0) continue;
-      touched.set(workflow, { entry, state: entry.state, facts: [], commands: [...commands], answers: mine?.answers ?? [] });
+      mine.commands.push(...commands);
     }
-    return resent;
   }
 
-  #settle(touched: Map<string, Touched>, rows: ReadonlyMap<string, { readonly position: number; readonly messages: readonly { readonly topic: string; readonly event: { readonly sequence?: number } }[] }>, at: number, resent: ReadonlySet<string>): void {
+  #settle({ at, touched, resent, said }: Round, rows: readonly StoredRow[]): void {
+    const rowOf = new Map(rows.map(row => [row.stream, row]));
     for (const [workflow, { entry, state, facts, answers }] of touched) {
-      const row = rows.get(workflow);
-      const next: Entry = entry ?? { state, version: 0, firstPosition: row?.position ?? this.#log.head(), snapshotted: false, resendAt: 0, resendPauseMs: RESEND_MS_MIN, alarmAt: Infinity };
+      const row = rowOf.get(workflow);
+      const next: Entry = entry ?? { state, version: 0, firstPosition: row?.position ?? this.#log.head(), snapshotted: false, since: at, resentAt: at, alarmAt: Infinity };
       next.state = state;
-      if (row !== undefined) next.version += 1;
-      if (facts.length > 0) next.resendPauseMs = RESEND_MS_MIN;
-      else if (resent.has(workflow)) next.resendPauseMs = Math.min(RESEND_MS_MAX, next.resendPauseMs * 2);
-      if (facts.length > 0 || resent.has(workflow)) next.resendAt = at + next.resendPauseMs;
+      if (row !== undefined) next.version = row.version;
+      if (resent.has(workflow)) next.resentAt = at;
       for (const { fact } of facts) this.#options.telemetry?.fact(fact, state, at);
       if (hasEnded(state)) { this.#open.delete(workflow); this.#ended.add(workflow); }
-      else { this.#open.set(workflow, next); this.#ended.delete(workflow); this.#setAlarm(next, facts.length > 0 ? null : at); }
+      else { this.#open.set(workflow, next); this.#ended.delete(workflow); this.#setAlarm(next, at); }
       const sequence = row?.messages.reduce((last, message) => (isFactTopic(message.topic) ? message.event.sequence ?? last : last), 0) ?? 0;
       for (const answer of answers) answer.resolve(sequence);
     }
+    for (const say of said) say();
   }
 
-  /** @param quietAt nothing came of a look at it then */
-  #setAlarm(entry: Entry, quietAt: number | null): void {
-    const { state } = entry;
-    let next = wakeAt(state) ?? Infinity;
-    if (isWaitingForOthers(state)) next = Math.min(next, entry.resendAt);
-    if (isParked(state) && state.locks.length > 0 && state.parkedAt !== null) next = Math.min(next, state.parkedAt + PARKED_LOCKS_MS);
-    // Why: what is overdue and does not move waits for something else, and is told of it; looking again at once would never end.
-    if (quietAt !== null && next <= quietAt) next = quietAt + LOOK_AGAIN_MS;
+  #setAlarm(entry: Entry, at: number): void {
+    const next = Math.min(wakeAt(entry.state, at) ?? Infinity, nextResendAt(entry.state, entry.since, entry.resentAt) ?? Infinity);
     // Why: an alarm that comes too early costs a look; one per change would fill the heap with deadlines of what has long ended.
     if (next >= entry.alarmAt) return;
     entry.alarmAt = next;
-    this.#alarms.set(state.id, next);
+    this.#alarms.set(entry.state.id, next);
   }
 
   #armAlarm(): void {
     this.#cancelAlarm?.();
     this.#cancelAlarm = null;
     const next = this.#alarms.next();
-    if (next === null || this.#stopped || this.#failure !== null) return;
-    this.#cancelAlarm = this.#options.clock.after(Math.max(1, next - this.#options.clock.now()), () => {
+    if (next === null || this.#isOver()) return;
+    const delayMs = Math.min(TIMER_MS_MAX, Math.max(1, next - this.#options.clock.now()));
+    this.#cancelAlarm = this.#options.clock.after(delayMs, () => {
       const at = this.#options.clock.now();
       for (const workflow of this.#alarms.due(at)) {
         const entry = this.#open.get(workflow);
         if (entry === undefined) continue;
         entry.alarmAt = Infinity;
         const { state } = entry;
-        if (isParked(state) && state.locks.length > 0 && state.parkedAt !== null && at >= state.parkedAt + PARKED_LOCKS_MS) {
-          this.#queue.push({ workflow, tenant: state.tenant, causation: undefined, input: { type: 'LocksTakenAway', code: 'PARKED', reason: 'parked for 15 minutes', by: 'aifirst' } });
-        }
-        this.#tick(workflow, state.tenant);
+        if (losesLocksAt(state) <= at) this.#queue.push({ workflow, tenant: state.tenant, causation: undefined, input: { type: 'LocksTakenAway', code: 'PARKED', reason: 'parked for 15 minutes', by: 'aifirst' } });
+        this.#tick(state);
       }
-      if (this.#queue.length > 0) this.#kick(); else this.#armAlarm();
+      if (this.#hasWork()) this.#kick(); else this.#armAlarm();
     });
   }
 
-  /** Fetches what is asked about and not in memory: workflows that ended, or were never there. One query for all. */
-  async #load(queue: readonly Work[]): Promise<Iterable<string>> {
+  /** What is asked about and not in memory: workflows that ended, or were never there. */
+  #missing(queue: readonly Work[]): readonly string[] {
     const missing = new Set<string>();
     for (const { workflow, input } of queue) {
-      if (this.#open.has(workflow) || input.type === 'Submitted' || input.type === 'Tick') continue;
+      if (this.#open.has(workflow) || this.#defects.has(workflow) || input.type === 'Submitted' || input.type === 'Tick') continue;
       if (input.type === 'Ordered' || !this.#ended.has(workflow)) missing.add(workflow);
     }
-    // Why: submitted in this very batch, so there is nothing in the log yet.
-    for (const { workflow, input } of queue) if (input.type === 'Submitted') missing.delete(workflow);
-    if (missing.size === 0) return missing;
-    const states = new Map<string, { state: Workflow | null; version: number }>();
-    for (const row of await this.#log.readStreams([...missing])) {
-      states.set(row.stream, { state: foldRow(states.get(row.stream)?.state ?? null, row), version: row.version });
-    }
-    for (const [workflow, { state, version }] of states) {
-      if (state !== null) this.#open.set(workflow, { state, version, firstPosition: this.#log.head() + 1, snapshotted: false, resendAt: 0, resendPauseMs: RESEND_MS_MIN, alarmAt: Infinity });
-    }
-    return missing;
+    // Why: submitted in this very batch, so most likely there is nothing in the log yet; if there is, the commit says so.
+    if (missing.size > 0) for (const { workflow, input } of queue) if (input.type === 'Submitted') missing.delete(workflow);
+    return [...missing];
   }
 
-  #forgetEnded(loaded: Iterable<string>): void {
+  /** One query for all. @param loaded gets the ids: they go again with the round, unless they begin to move */
+  async #load(ids: readonly string[], loaded: Set<string>): Promise<void> {
+    if (ids.length === 0) return;
+    const at = this.#options.clock.now();
+    for (const [workflow, found] of await readWorkflows(this.#log, ids)) {
+      loaded.add(workflow);
+      if ('error' in found) { this.#defects.set(workflow, Infinity); this.#options.onDefect?.(workflow, found.error); }
+      else this.#open.set(workflow, { ...found, firstPosition: this.#log.head() + 1, snapshotted: false, since: at, resentAt: at, alarmAt: Infinity });
+    }
+  }
+
+  #forgetEnded(loaded: ReadonlySet<string>): void {
     for (const workflow of loaded) {
       const entry = this.#open.get(workflow);
       if (entry !== undefined && hasEnded(entry.state)) { this.#open.delete(workflow); this.#ended.add(workflow); }
     }
   }
 
-  /** Snapshots for those that recovery would not find from the low-water mark on; dropped when they end. */
-  #snapshots(touched: ReadonlyMap<string, Touched>, at: number): readonly DocumentPut[] {
+  #snapshotsOfReopened(touched: ReadonlyMap<string, Touched>): DocumentPut[] {
     const documents: DocumentPut[] = [];
-    const snapshot = (state: Workflow, version: number) => documents.push({ kind: SNAPSHOT_KIND, tenant: state.tenant, id: state.id, data: { state, version } as unknown as JsonObject });
-    for (const { entry, state, facts, commands } of touched.values()) {
-      const version = (entry?.version ?? 0) + (facts.length > 0 || commands.length > 0 ? 1 : 0);
-      if (hasEnded(state)) { if (entry?.snapshotted === true) documents.push({ kind: SNAPSHOT_KIND, tenant: state.tenant, id: state.id, data: null }); }
+    for (const { entry, state } of touched.values()) {
+      if (entry === null) continue;
+      if (hasEnded(state)) { if (entry.snapshotted) documents.push(noSnapshotOf(state)); }
       // Why: it had ended and begins to move again; its first rows lie before the low-water mark.
-      else if (entry !== null && hasEnded(entry.state)) { snapshot(state, version); entry.snapshotted = true; }
-    }
-    if (at < this.#housekeepingAt) return documents;
-    this.#housekeepingAt = at + HOUSEKEEPING_MS;
-    const old = this.#log.head() - SNAPSHOT_ROWS;
-    let count = 0;
-    for (const entry of this.#open.values()) {
-      if (entry.firstPosition > old || touched.has(entry.state.id) || hasEnded(entry.state)) continue;
-      if (++count > SNAPSHOTS_PER_COMMIT) break;
-      snapshot(entry.state, entry.version);
-      entry.snapshotted = true;
-      entry.firstPosition = this.#log.head() + 1;
+      else if (hasEnded(entry.state)) { documents.push(snapshotOf(state, entry.version + 1)); entry.snapshotted = true; }
     }
     return documents;
+  }
+
+  /** Those that recovery would not find from the low-water mark on, if it moved. Their snapshots are dropped when they end. */
+  #aged(touched: ReadonlyMap<string, Touched>): readonly Entry[] {
+    const old = this.#log.head() - SNAPSHOT_ROWS;
+    const aged: Entry[] = [];
+    for (const entry of this.#open.values()) {
+      if (aged.length === SNAPSHOTS_PER_COMMIT) break;
+      if (entry.firstPosition <= old && !touched.has(entry.state.id) && !hasEnded(entry.state)) aged.push(entry);
+    }
+    return aged;
   }
 
   /** Everything at or before it belongs to workflows that have ended or have a snapshot. */
   #lowWater(touched: ReadonlyMap<string, Touched>): number {
     let oldest = this.#log.head() + 1;
     for (const { state, firstPosition } of this.#open.values()) if (firstPosition < oldest && !hasEnded(touched.get(state.id)?.state ?? state)) oldest = firstPosition;
+    for (const firstPosition of this.#defects.values()) oldest = Math.min(oldest, firstPosition);
     return oldest - 1;
-  }
-
-  async #recover(): Promise<void> {
-    const found = new Map<string, { state: Workflow | null; version: number; firstPosition: number; snapshotted: boolean }>();
-    for (let after: string | undefined; ;) {
-      const page = await this.#log.listDocuments(SNAPSHOT_KIND, null, { limit: 500, ...(after === undefined ? {} : { after }) });
-      for (const { id, data } of page) {
-        const { state, version } = data as unknown as { state: Workflow; version: number };
-        found.set(id, { state: { ...state, traceparent: state.traceparent }, version, firstPosition: this.#log.head() + 1, snapshotted: true });
-      }
-      const last = page.at(-1);
-      if (last === undefined || page.length < 500) break;
-      after = `${last.tenant}/${last.id}`;
-    }
-    for (let position = this.#log.lowWater(); ;) {
-      const rows = await this.#log.read(position, 1_000);
-      for (const row of rows) {
-        position = row.position;
-        const known = found.get(row.stream) ?? (row.version === 1 ? { state: null, version: 0, firstPosition: row.position, snapshotted: false } : undefined);
-        // Why: without its beginning it ended before the low-water mark.
-        if (known === undefined || row.version <= known.version) continue;
-        try {
-          // Why: what follows a snapshot lies before the head, and the next recovery needs it as much as this one.
-          found.set(row.stream, { ...known, state: foldRow(known.state, row), version: row.version, firstPosition: Math.min(known.firstPosition, row.position) });
-        } catch (error) {
-          this.#options.onDefect?.(row.stream, error);
-          found.delete(row.stream);
-        }
-      }
-      if (rows.length < 1_000) break;
-    }
-    const at = this.#options.clock.now();
-    for (const [id, { state, version, firstPosition, snapshotted }] of found) {
-      if (state === null) continue;
-      if (hasEnded(state)) { this.#ended.add(id); continue; }
-      const entry: Entry = { state, version, firstPosition, snapshotted, resendAt: at + RESEND_MS_MIN, resendPauseMs: RESEND_MS_MIN, alarmAt: Infinity };
-      this.#open.set(id, entry);
-      if (state.locks.length > 0) this.#locks.grant(id, state.locks, at);
-      this.#setAlarm(entry, null);
-    }
   }
 }
 
 const lockId = (workflow: string, resource: string): string => `${workflow}.${Buffer.from(resource).toString('base64url')}`;
-/** Has it sent something that is not answered yet? */
-const isWaitingForOthers = (state: Workflow): boolean =>
-  state.steps.some(step => (step.asked !== null && step.status === 'pending') || step.status === 'running' || step.status === 'undoing' || (step.status === 'unknown' && !step.parked));
-const followUp = (work: Work): Omit<Work, 'input' | 'answer'> => ({ workflow: work.workflow, tenant: work.tenant, causation: work.causation });
-
-const START = eventType('orchestration', 'StartWorkflow');
-const DECIDED = eventType('policy', 'PlanDecided');
-const REPORTED = eventType('execution', 'StepReported');
-
-/** @throws OperationalError `MALFORMED_MESSAGE` (not retryable: it is parked) */
-function workOf({ message: { topic, event } }: Delivery): Work | null {
-  const base = { tenant: event.tenant, causation: isFactTopic(topic) ? event.id : event.causationid ?? event.id };
-  const workflow = event.data['workflow'];
-  if (event.type !== START && event.type !== DECIDED && event.type !== REPORTED) return null;
-  if (typeof workflow !== 'string') throw new OperationalError('MALFORMED_MESSAGE', `event \`${event.id}\` names no workflow`);
-  if (topic === TOPICS.workflowCommands && event.type === START) return { ...base, workflow, input: { type: 'Submitted', start: event.data as unknown as StartWorkflow, traceparent: event.traceparent } };
-  if (topic === TOPICS.decisionEvents && event.type === DECIDED) return { ...base, workflow, input: { type: 'Decided', decided: event.data as unknown as PlanDecided } };
-  if (topic === TOPICS.stepEvents && event.type === REPORTED) return { ...base, workflow, input: { type: 'Reported', report: event.data as unknown as StepReported } };
-  return null;
-}

@@ -1,7 +1,7 @@
 import type { ControlState } from '@aifirst/contracts';
 import type { Clock } from '@aifirst/kernel';
 import type { Control } from '../domain/turn';
-import type { ControlSource } from './orchestrator';
+import type { ControlSource } from './ports';
 
 const POLL_MS = 250;
 /** Beyond this age nothing is started: the state may have changed unseen. */
@@ -12,6 +12,9 @@ export class PolledControl implements ControlSource {
   #tenants = new Map<string, ControlState>();
   /** When the last answer was true. */
   #asOf = -Infinity;
+  /** Questions so far, and the last one whose answer counts: a slow answer must not bring back what has changed since. */
+  #asked = 0;
+  #answered = 0;
   readonly #refreshed = new Set<() => void>();
   #stopped = false;
   #cancel: (() => void) | null = null;
@@ -23,9 +26,13 @@ export class PolledControl implements ControlSource {
   stop(): void { this.#stopped = true; this.#cancel?.(); }
 
   async refresh(): Promise<void> {
+    const number = ++this.#asked;
     const askedAt = this.clock.now();
     const { tenants } = await this.ask();
-    const wasStale = askedAt > this.#asOf + STALE_MS;
+    if (this.#stopped || number < this.#answered) return;
+    this.#answered = number;
+    // Why now and not when it was asked: whoever looked in between was held back, and nobody else tells them to go on.
+    const wasStale = this.#isStale();
     this.#asOf = askedAt;
     const before = this.#tenants;
     this.#tenants = new Map(tenants.map(state => [state.tenant, state]));
@@ -36,7 +43,7 @@ export class PolledControl implements ControlSource {
 
   /** The state of a tenant as an adapter checks it; null: not known, or too old to act on. */
   stateOf(tenant: string): ControlState | null {
-    if (this.clock.now() > this.#asOf + STALE_MS) return null;
+    if (this.#isStale()) return null;
     return this.#tenants.get(tenant) ?? { tenant, epoch: 0, killSwitches: [], suspendedAgents: [] };
   }
 
@@ -48,8 +55,12 @@ export class PolledControl implements ControlSource {
   control(tenant: string, agent: string): Control {
     const state = this.stateOf(tenant);
     if (state === null) return { epoch: null, hold: null };
-    const kill = state.killSwitches.find(({ kind, target }) => kind === 'all' || target === agent);
-    if (kill !== undefined) return { epoch: state.epoch, hold: { code: 'KILL_SWITCH', reason: `kill switch \`${kill.id}\`: ${kill.reason}`, includeUndo: kill.includeUndo, rollback: kill.rollback, killSwitch: kill.id } };
+    const engaged = state.killSwitches.filter(({ kind, target }) => kind === 'all' || target === agent);
+    const [first] = engaged;
+    if (first !== undefined) {
+      const reason = engaged.map(kill => `kill switch \`${kill.id}\`: ${kill.reason}`).join('; ');
+      return { epoch: state.epoch, hold: { code: 'KILL_SWITCH', reason, includeUndo: engaged.some(kill => kill.includeUndo), rollback: engaged.some(kill => kill.rollback), killSwitch: first.id } };
+    }
     if (state.suspendedAgents.includes(agent)) return { epoch: state.epoch, hold: { code: 'AGENT_SUSPENDED', reason: `agent \`${agent}\` is suspended`, includeUndo: false, rollback: false } };
     return { epoch: state.epoch, hold: null };
   }
@@ -58,8 +69,17 @@ export class PolledControl implements ControlSource {
 
   onRefreshed(listener: () => void): () => void { this.#refreshed.add(listener); return () => this.#refreshed.delete(listener); }
 
+  #isStale(): boolean { return this.clock.now() > this.#asOf + STALE_MS; }
+
   #again(): void {
     if (this.#stopped) return;
-    this.#cancel = this.clock.after(POLL_MS, () => void this.refresh().catch(() => undefined).finally(() => this.#again()));
+    this.#cancel = this.clock.after(POLL_MS, () => {
+      let isLast = false;
+      const next = (): void => { if (!isLast) { isLast = true; cancelWait(); this.#again(); } };
+      // Why: one question that is never answered must not be the last.
+      const cancelWait = this.clock.after(STALE_MS, next);
+      this.#cancel = cancelWait;
+      void this.refresh().catch(() => undefined).finally(next);
+    });
   }
 }

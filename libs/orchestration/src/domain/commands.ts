@@ -1,21 +1,20 @@
-import { resolveInput, type AskedStep, type Direction, type Lease, type StepCommand } from '@aifirst/contracts';
-import { expandResources } from '@aifirst/contracts';
-import { invariant, type JsonObject } from '@aifirst/kernel';
+import { resolveInput, type AskedStep, type Direction, type Lease, type Resolution, type StepCommand } from '@aifirst/contracts';
+import { invariant } from '@aifirst/kernel';
+import { footprintOf, plannedInput } from './plan-facts';
 import type { Command } from './turn';
 import type { Workflow } from './workflow';
 
 /** The input of a step with what is known of other steps' outputs put in place. */
-export function inputOf(state: Workflow, index: number) {
+export function inputOf(state: Workflow, index: number): Resolution {
   const plan = state.start.steps[index]!;
-  if (!plan.hasReferences) return resolveInput(plan.input, () => undefined);
+  if (!plan.hasReferences) return plannedInput(plan);
   return resolveInput(plan.input, id => {
     const source = state.start.steps.findIndex(s => s.id === id);
     return source >= 0 && state.steps[source]!.status === 'succeeded' ? state.steps[source]!.output : undefined;
   });
 }
 
-export const resourcesOf = (state: Workflow, index: number, input: JsonObject): readonly string[] =>
-  expandResources(state.start.steps[index]!.resources, state.start.steps[index]!.connection, input).map(resource => resource.uri);
+export const resourcesOf = (state: Workflow, index: number): readonly string[] => footprintOf(state.start.steps[index]!, inputOf(state, index)).uris;
 
 /** One step of a question: whole where its references are known, else as it stands. */
 export function askedStep(state: Workflow, index: number): AskedStep {
@@ -24,7 +23,7 @@ export function askedStep(state: Workflow, index: number): AskedStep {
   const input = resolved.ok ? resolved.value : plan.input;
   return {
     step: plan.id, index, generation: state.steps[index]!.generation, capability: plan.capability, adapter: plan.adapter, reversibility: plan.reversibility,
-    connection: plan.connection, input, unresolved: !resolved.ok, resources: resourcesOf(state, index, input), risk: plan.risk,
+    connection: plan.connection, input, unresolved: !resolved.ok, resources: footprintOf(plan, resolved).uris, risk: plan.risk,
   };
 }
 
@@ -34,13 +33,13 @@ export function askCommand(state: Workflow, question: number, indices: readonly 
   state.start.steps.forEach((plan, index) => {
     capabilities.add(plan.capability);
     const started = state.steps[index]!.resources;
-    for (const uri of started.length > 0 ? started : resourcesOf(state, index, plan.input)) resources.add(uri);
+    for (const uri of started.length > 0 ? started : footprintOf(plan, plannedInput(plan)).uris) resources.add(uri);
   });
   return {
     name: 'DecidePlan', id,
     data: {
       workflow: state.id, question, principal: state.start.agent, action: 'execute', steps: indices.map(index => askedStep(state, index)),
-      plan: { steps: state.steps.length, capabilities: [...capabilities].sort(), resources: [...resources].sort() },
+      plan: { steps: state.steps.length, capabilities: [...capabilities].sort(), resources: [...resources] },
     },
   };
 }

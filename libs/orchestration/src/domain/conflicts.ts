@@ -1,6 +1,6 @@
-import { expandResources, type Lock, type LockMode } from '@aifirst/contracts';
-import type { JsonObject } from '@aifirst/kernel';
+import type { Lock, LockMode } from '@aifirst/contracts';
 import { inputOf } from './commands';
+import { footprintOf, lockName, parentOf } from './plan-facts';
 import type { Workflow } from './workflow';
 
 /** `a` is `b`, or lies above it: `file://x/p` covers `file://x/p/q`. */
@@ -8,32 +8,7 @@ export const covers = (a: string, b: string): boolean => a === b || (b.startsWit
 export const overlap = (a: string, b: string): boolean => covers(a, b) || covers(b, a);
 
 /** The locks that a step needs, as far as its input is known: one per resource and an intent on everything above it. */
-export function locksOf(state: Workflow, index: number): readonly Lock[] {
-  const plan = state.start.steps[index]!;
-  if (plan.resources.length === 0) return [];
-  const resolved = inputOf(state, index);
-  const input: JsonObject = resolved.ok ? resolved.value : plan.input;
-  const locks: Lock[] = [];
-  for (const { uri, access } of expandResources(plan.resources, plan.connection, input)) {
-    const name = lockName(uri, plan.lockBase);
-    const intent: LockMode = access === 'write' ? 'intentWrite' : 'intentRead';
-    locks.push({ resource: name, mode: access });
-    for (let parent = parentOf(name); parent !== null; parent = parentOf(parent)) locks.push({ resource: parent, mode: intent });
-  }
-  return locks;
-}
-
-/** `file://workspace/a/b` with base `file:///srv/data` → `file:///srv/data/a/b`. */
-function lockName(uri: string, base: string | undefined): string {
-  if (base === undefined) return uri;
-  const path = uri.indexOf('/', uri.indexOf('://') + 3);
-  return path < 0 ? base : base + uri.slice(path);
-}
-
-function parentOf(name: string): string | null {
-  const cut = name.lastIndexOf('/');
-  return cut <= name.indexOf('://') + 2 ? null : name.slice(0, cut);
-}
+export const locksOf = (state: Workflow, index: number): readonly Lock[] => footprintOf(state.start.steps[index]!, inputOf(state, index)).locks;
 
 const STRENGTH: Readonly<Record<LockMode, number>> = { intentRead: 0, intentWrite: 1, read: 1, write: 3 };
 
@@ -58,21 +33,40 @@ export function missingLocks(state: Workflow, wanted: readonly Lock[]): readonly
   return merged(wanted).filter(({ resource, mode }) => { const has = held.get(resource); return has === undefined || stronger(has, mode) !== has; });
 }
 
-/** Do two steps of one workflow touch the same thing, one of them writing? Then they never run at once. */
-export function stepsConflict(state: Workflow, a: number, b: number): boolean {
-  if (state.start.steps[a]!.reversibility === 'readOnly' && state.start.steps[b]!.reversibility === 'readOnly') return false;
-  const mine = touched(state, a);
-  return mine.length > 0 && touched(state, b).some(other => mine.some(uri => overlap(uri, other)));
-}
-
 /** By the target's own identity: two connections to one thing are one thing. */
 export function touched(state: Workflow, index: number): readonly string[] {
   const step = state.steps[index]!;
   const plan = state.start.steps[index]!;
-  if (step.resources.length > 0) return step.resources.map(uri => lockName(uri, plan.lockBase));
-  if (plan.resources.length === 0) return [];
-  const resolved = inputOf(state, index);
-  return expandResources(plan.resources, plan.connection, resolved.ok ? resolved.value : plan.input).map(resource => lockName(resource.uri, plan.lockBase));
+  if (plan.hasReferences && step.resources.length > 0) return step.resources.map(uri => lockName(uri, plan.lockBase));
+  return footprintOf(plan, inputOf(state, index)).names;
+}
+
+/**
+ * What some steps touch. Two steps of one workflow that touch the same thing never run at once, unless both only read.
+ * Asking costs as much as paths are deep, however many steps are in it.
+ */
+export class Busy {
+  /** Names, and what lies above them. True: one of the steps may write. */
+  readonly #names = new Map<string, boolean>();
+  readonly #above = new Map<string, boolean>();
+
+  add(state: Workflow, index: number): void {
+    const writes = state.start.steps[index]!.reversibility !== 'readOnly';
+    for (const name of touched(state, index)) {
+      this.#names.set(name, writes || this.#names.get(name) === true);
+      for (let above = parentOf(name); above !== null; above = parentOf(above)) this.#above.set(above, writes || this.#above.get(above) === true);
+    }
+  }
+
+  isInTheWayOf(state: Workflow, index: number): boolean {
+    const writes = state.start.steps[index]!.reversibility !== 'readOnly';
+    const collides = (other: boolean | undefined): boolean => other === true || (other === false && writes);
+    return touched(state, index).some(name => {
+      if (collides(this.#above.get(name))) return true;
+      for (let at: string | null = name; at !== null; at = parentOf(at)) if (collides(this.#names.get(at))) return true;
+      return false;
+    });
+  }
 }
 
 /** What a step acts on, by the target's own identity where that is known; null: nothing outside. */

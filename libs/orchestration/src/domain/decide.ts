@@ -1,8 +1,8 @@
 import type { Lock, PlanDecided, PrincipalRef, StartWorkflow, StepReported, WorkflowOrder } from '@aifirst/contracts';
-import { undoCommand } from './commands';
 import { order } from './orders';
-import { advanceForward, applyControl, probe, PROBE_PAUSES_MS, retryDelayMs } from './forward';
-import { advanceRollback, beginRollback, probeUndo } from './rollback';
+import { advanceForward, applyControl, probe } from './forward';
+import { losesLocksAt, PROBE_PAUSES_MS, retryDelayMs } from './pauses';
+import { advanceRollback, beginRollback, MAY_STAND, probeUndo, RESTARTS_MAX } from './rollback';
 import { Turn, type Circumstances, type Decision } from './turn';
 import { hasEnded, isForward, type Workflow } from './workflow';
 
@@ -43,9 +43,10 @@ function proceed(turn: Turn): void {
   if (hasEnded(turn.state)) return;
   applyControl(turn);
   if (isForward(turn.state) || turn.state.status === 'paused') return advanceForward(turn);
-  if (turn.state.status === 'rollingBack') advanceRollback(turn);
+  if (turn.state.status !== 'rollingBack') return;
+  advanceRollback(turn);
   // Why: undone to the last step because it had to yield its locks, it begins again at once.
-  if (turn.state.status === 'running' && turn.facts.at(-1)?.fact.name === 'WorkflowRestarted') advanceForward(turn);
+  if (isForward(turn.state)) proceed(turn);
 }
 
 /** @returns false where the input is of no consequence */
@@ -54,12 +55,13 @@ function take(turn: Turn, input: Exclude<Input, { type: 'Submitted' }>): boolean
     case 'Decided': return decided(turn, input.decided);
     case 'Reported': return input.report.direction === 'forward' ? forwardReport(turn, input.report) : undoReport(turn, input.report);
     case 'LocksGranted':
-      if (hasEnded(turn.state)) return false;
+      if (!isForward(turn.state) && turn.state.status !== 'rollingBack') return false;
       turn.record({ name: 'LocksTaken', locks: input.locks });
       return true;
     case 'LocksRefused': return die(turn, input.holder, input.locks);
     case 'LocksTakenAway':
-      if (turn.state.locks.length === 0) return false;
+      // Why: it may have gone on since the time was over.
+      if (turn.state.locks.length === 0 || (input.code === 'PARKED' && turn.at < losesLocksAt(turn.state))) return false;
       turn.record({ name: 'LocksLost', code: input.code, reason: input.reason, by: input.by });
       return true;
     case 'Ordered': order(turn, input.order, input.by); return true;
@@ -72,11 +74,11 @@ function decided(turn: Turn, { question, action, decisions, controlEpoch }: Plan
   if (hasEnded(state) || action !== 'execute') return false;
   const asked = decisions.filter(decision => {
     const index = state.start.steps.findIndex(step => step.id === decision.step);
-    return index >= 0 && state.steps[index]!.asked === question && state.steps[index]!.generation === decision.generation;
+    if (index < 0 || state.steps[index]!.asked !== question || state.steps[index]!.generation !== decision.generation) return false;
+    return decision.outcome !== 'approve' || state.steps[index]!.status !== 'awaitingApproval';
   });
   if (asked.length === 0) return false;
   const fact = turn.record({ name: 'PolicyDecided', question, action, decision: turn.now.causation ?? '', controlEpoch, decisions: asked });
-  if (!isForward(turn.state) && turn.state.status !== 'paused') return true;
   for (const decision of asked) {
     if (decision.outcome !== 'deny') continue;
     const index = state.start.steps.findIndex(step => step.id === decision.step);
@@ -121,7 +123,8 @@ function forwardReport(turn: Turn, report: StepReported): boolean {
 
 function failedClean(turn: Turn, report: StepReported, error: NonNullable<StepReported['error']>): boolean {
   const step = turn.step(report.index);
-  const canRetry = isForward(turn.state) && step.failures + 1 < turn.plan(report.index).attemptsMax;
+  const goesOn = isForward(turn.state) || turn.state.paused?.failed === false;
+  const canRetry = goesOn && step.failures + 1 < turn.plan(report.index).attemptsMax;
   const retryAt = canRetry ? turn.at + retryDelayMs(step.failures + 1, turn.now.chance) : null;
   turn.record({ name: 'StepFailed', step: report.step, index: report.index, generation: report.generation, error: { ...error, clean: true }, retryAt, decision: step.decision!.fact }, step.startedFact ?? undefined);
   return true;
@@ -142,24 +145,29 @@ function undoReport(turn: Turn, report: StepReported): boolean {
     case 'failed': case 'refused':
       turn.record({ name: 'StepUndoBlocked', ...ids, code: report.error?.code ?? 'ADAPTER_ERROR', reason: report.error?.detail ?? 'the adapter could not undo it', conflict: null }, cause);
       return true;
-    case 'unknown': case 'cannotTell':
-      if (report.outcome === 'cannotTell' && report.probe !== step.undo.probe) return false;
+    case 'unknown':
+      if (step.undo.status === 'unknown') return false;
       probeUndo(turn, report.index, report.error ?? { code: 'OUTCOME_UNKNOWN', detail: 'the adapter does not know', clean: false });
       return true;
+    case 'cannotTell':
+      if (step.undo.status !== 'unknown' || report.probe !== step.undo.probe) return false;
+      if (step.undo.probe <= PROBE_PAUSES_MS.length) return false; // Why: asked again after a pause, see wake.ts.
+      probeUndo(turn, report.index, report.error ?? { code: 'OUTCOME_UNKNOWN', detail: 'the adapter can not tell', clean: false });
+      return true;
     case 'didNotHappen':
-      // Why: an undo can be begun anew from any point; its next attempt has a key of its own.
+      // Why: an undo can be begun anew from any point (evolve); its next attempt has a key of its own.
       turn.record({ name: 'StepUndoBlocked', ...ids, code: 'DID_NOT_HAPPEN', reason: 'the undo was cut off and begins again', conflict: null }, cause);
-      turn.record({ name: 'StepUndoStarted', ...ids, attempt: step.undo.attempt + 1, decision: step.decision!.fact }, turn.state.rollback?.fact);
-      turn.send(undoCommand(turn.state, report.index, turn.now.epoch));
       return true;
   }
 }
 
 function die(turn: Turn, holder: string, wanted: readonly Lock[]): boolean {
-  if (hasEnded(turn.state) || turn.state.status === 'rollingBack') return false;
-  const passed = turn.state.steps.some((step, index) => step.status === 'succeeded' && step.decision?.undoLease === undefined && turn.plan(index).reversibility !== 'readOnly');
-  if (passed || turn.state.restarts >= 5) {
-    const index = turn.state.steps.findIndex(step => step.status === 'pending' && step.attempts === 0);
+  if (!isForward(turn.state)) return false;
+  const passed = turn.state.steps.some((step, index) => MAY_STAND.includes(step.status) && step.decision?.undoLease === undefined && turn.plan(index).reversibility !== 'readOnly');
+  if (passed || turn.state.restarts >= RESTARTS_MAX) {
+    // Why such a one: only a step that is ready asks for locks.
+    const isReady = (index: number): boolean => turn.step(index).status === 'pending' && turn.plan(index).after.every(before => ['succeeded', 'skipped'].includes(turn.step(before).status));
+    const index = turn.state.steps.findIndex((_, at) => isReady(at) && turn.plan(at).hasReferences);
     if (index < 0) return false;
     turn.record({ name: 'StepFailed', step: turn.plan(index).id, index, generation: turn.step(index).generation, error: { code: 'LOCKED', detail: `workflow \`${holder}\` holds what it needs`, clean: true }, retryAt: null, decision: turn.step(index).decision?.fact ?? null });
     return true;

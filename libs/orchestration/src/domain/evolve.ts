@@ -1,6 +1,7 @@
 import type { StepDecision, WorkflowFact } from '@aifirst/contracts';
 import { invariant } from '@aifirst/kernel';
-import { factId, newStep, type RecordedFact, type Step, type Workflow } from './workflow';
+import { ASKS_APART_MS } from './pauses';
+import { factId, isForward, newStep, type RecordedFact, type Step, type Workflow } from './workflow';
 
 /** The state after a fact. The first fact of every workflow is `IntentSubmitted`. */
 export function evolve(state: Workflow | null, recorded: RecordedFact, tenant: string, traceparent?: string): Workflow {
@@ -22,7 +23,7 @@ function apply(state: Workflow, fact: Exclude<WorkflowFact, { name: 'IntentSubmi
   switch (fact.name) {
     case 'PolicyAsked': {
       const steps = [...state.steps];
-      for (const { index } of fact.steps) steps[index] = { ...steps[index]!, asked: fact.question, status: 'pending' };
+      for (const { index } of fact.steps) steps[index] = { ...steps[index]!, asked: fact.question, askedAt: at, status: 'pending' };
       return { ...state, questions: fact.question, steps };
     }
     case 'PolicyDecided': {
@@ -31,9 +32,12 @@ function apply(state: Workflow, fact: Exclude<WorkflowFact, { name: 'IntentSubmi
         const decision = decisions.get(state.start.steps[index]!.id);
         if (decision === undefined || decision.generation !== current.generation || current.asked !== fact.question) return current;
         const waits = decision.outcome === 'approve';
-        return { ...current, asked: waits ? current.asked : null, status: waits ? 'awaitingApproval' as const : 'pending' as const, decision: { ...decision, fact: id, controlEpoch: fact.controlEpoch } };
+        return {
+          ...current, asked: waits ? current.asked : null, status: waits ? 'awaitingApproval' as const : 'pending' as const, decision: { ...decision, fact: id, controlEpoch: fact.controlEpoch },
+          asks: current.decidedAt !== null && at - current.decidedAt < ASKS_APART_MS ? current.asks + 1 : 1, decidedAt: at,
+        };
       });
-      return { ...state, steps, status: steps.some(s => s.status === 'awaitingApproval') && state.status === 'pending' ? 'awaitingApproval' : state.status === 'awaitingApproval' ? 'pending' : state.status };
+      return { ...state, steps, status: isForward(state) ? forwardStatus(state, steps) : state.status };
     }
     case 'LocksTaken': return { ...state, locks: [...state.locks, ...fact.locks], locksLost: false };
     case 'LocksLost': return { ...state, locks: [], locksLost: true };
@@ -55,21 +59,29 @@ function apply(state: Workflow, fact: Exclude<WorkflowFact, { name: 'IntentSubmi
     case 'StepSkipped': return step(fact.index, { status: 'skipped', asked: null });
     case 'RollbackStarted': return {
       ...state, status: 'rollingBack', paused: null, parkedAt: null, endedAt: null, rollback: { code: fact.code, reason: fact.reason, by: fact.by, fact: id, since: at, wanted: fact.wanted ?? [] },
-      // Why: ordered again, what was blocked is still to be undone, like what has not been tried yet.
-      steps: fact.code === 'REQUESTED' ? state.steps.map(s => (s.status === 'undoBlocked' ? { ...s, status: 'succeeded' } : s)) : state.steps,
+      steps: state.steps.map(s => {
+        // Why: what policy says from now on is of no consequence any more.
+        if (s.asked !== null) return { ...s, status: 'pending', asked: null };
+        // Why: ordered again, what was blocked is still to be undone, like what has not been tried yet.
+        return s.status === 'undoBlocked' && fact.code === 'REQUESTED' ? { ...s, status: 'succeeded' } : s;
+      }),
     };
     case 'StepUndoStarted': return {
-      ...step(fact.index, { status: 'undoing', undo: { status: 'running', attempt: fact.attempt, fact: id, startedAt: at, probe: 0, code: null } }),
+      ...step(fact.index, { status: 'undoing', undo: { status: 'running', attempt: fact.attempt, fact: id, startedAt: at, probe: 0, probedAt: null, code: null } }),
       status: 'rollingBack', parkedAt: null,
     };
-    case 'StepUndoUnknown': return step(fact.index, { undo: { ...state.steps[fact.index]!.undo!, status: 'unknown', probe: fact.probe } });
+    case 'StepUndoUnknown': return step(fact.index, { undo: { ...state.steps[fact.index]!.undo!, status: 'unknown', probe: fact.probe, probedAt: at } });
     case 'StepUndone': return step(fact.index, { status: 'undone', undo: { ...state.steps[fact.index]!.undo!, status: 'done', code: null } });
     case 'StepUndoBlocked': return step(fact.index, {
-      status: 'undoBlocked', undo: { ...(state.steps[fact.index]!.undo ?? { attempt: 1, fact: id, startedAt: at, probe: 0 }), status: 'blocked', code: fact.code },
+      // Why: what was cut off is still to be undone, under a key of its own.
+      status: fact.code === 'DID_NOT_HAPPEN' ? 'succeeded' : 'undoBlocked',
+      undo: { ...(state.steps[fact.index]!.undo ?? { attempt: 1, fact: id, startedAt: at, probe: 0, probedAt: null }), status: 'blocked', code: fact.code },
     });
     case 'WorkflowPaused': return { ...state, status: 'paused', parkedAt: at, paused: { code: fact.code, by: fact.by, since: at, failed: fact.failed } };
     case 'WorkflowResumed': return {
-      ...state, status: state.steps.some(s => s.attempts > 0) ? 'running' : 'pending', paused: null, parkedAt: null,
+      ...state, status: forwardStatus(state, state.steps), paused: null, parkedAt: null,
+      // Why: a pause that only a person ends is not counted, else the deadline would be over whatever they decide.
+      deadlineAt: state.paused !== null && (state.paused.failed || state.paused.code === 'OUTCOME_UNKNOWN') ? at + state.start.deadlineMs : state.deadlineAt,
       steps: state.steps.map(s => {
         if (s.status === 'unknown') return { ...s, parked: false, probe: 0 };
         return s.status === 'failed' && fact.failedStep === 'retry' ? { ...s, ...again(s), error: s.error } : s;
@@ -81,7 +93,12 @@ function apply(state: Workflow, fact: Exclude<WorkflowFact, { name: 'IntentSubmi
   }
 }
 
+const forwardStatus = (state: Workflow, steps: readonly Step[]): Workflow['status'] => {
+  if (steps.some(s => s.status === 'awaitingApproval')) return 'awaitingApproval';
+  return state.status === 'running' || steps.some(s => s.attempts > 0) ? 'running' : 'pending';
+};
+
 /** Proven not to have happened: ready for the next generation, for which policy has not been asked yet. */
 const again = (step: Step): Partial<Step> => ({
-  status: 'pending', generation: step.generation + 1, decision: null, asked: null, startedFact: null, startedAt: null, retryAt: null, probe: 0, probedAt: null, parked: false,
+  status: 'pending', generation: step.generation + 1, decision: null, asked: null, askedAt: null, startedFact: null, startedAt: null, retryAt: null, probe: 0, probedAt: null, parked: false,
 });

@@ -1,23 +1,14 @@
-import { hasUnknownResources } from '@aifirst/contracts';
-import { merged, locksOf, missingLocks, stepsConflict } from './conflicts';
+import type { Lock } from '@aifirst/contracts';
+import { Busy, merged, locksOf, missingLocks } from './conflicts';
 import { askCommand, executeCommand, inputOf, probeCommand, resourcesOf } from './commands';
+import { footprintOf } from './plan-facts';
+import { mayAskAt, probeAgainAt, REPORT_GRACE_MS } from './pauses';
 import { beginRollback } from './rollback';
 import type { Turn } from './turn';
-import { CONTROL_CODES, isHeldByControl, type Step, type Workflow } from './workflow';
+import { CONTROL_CODES, isForward, isHeldByControl, isInFlight, type Workflow } from './workflow';
 
 /** A lease must have this long to live when a step is started with it: the command still has to reach its adapter. */
 const LEASE_MARGIN_MS = 5_000;
-/** Beyond the step's own time: after this long without a report its outcome counts as unknown. */
-export const REPORT_GRACE_MS = 10_000;
-/** When an unknown outcome is probed again, counted from the probe before. The last miss leaves it to a person. */
-export const PROBE_PAUSES_MS: readonly number[] = [500, 2_000];
-
-const RETRY_MS_MIN = 200;
-const RETRY_MS_MAX = 10_000;
-/** Doubling from 200 ms to 10 s, ±50 % (CONTRACT, Defaults). `attempt` from 1. */
-export const retryDelayMs = (attempt: number, chance: number): number =>
-  Math.round(Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** (attempt - 1)) * (0.5 + chance));
-
 /** Moves a workflow on as far as it goes now: asks, locks, starts, commits, or turns to what its failure calls for. */
 export function advanceForward(turn: Turn): void {
   // Why: what was begun is found out about whatever holds the rest; it has no effect of its own.
@@ -25,15 +16,18 @@ export function advanceForward(turn: Turn): void {
   const { state } = turn;
   if (state.status === 'paused') return parkedFailures(turn);
   if (turn.at >= state.deadlineAt) return fail(turn, 'DEADLINE_EXCEEDED', `the deadline of ${state.start.deadlineMs} ms is over`);
-  parkUnknowns(turn);
-  if (turn.state.status === 'paused') return;
-  const failed = turn.state.steps.findIndex(step => step.status === 'failed');
-  if (failed >= 0) return fail(turn, turn.step(failed).error!.code, `step \`${turn.plan(failed).id}\` failed: ${turn.step(failed).error!.detail}`);
-  if (turn.now.control.epoch === null) return;
+  if (turnsToFailure(turn) || parksUnknowns(turn) || turn.now.control.epoch === null) return;
   startWhatIsReady(turn);
-  const failedNow = turn.state.steps.findIndex(step => step.status === 'failed');
-  if (failedNow >= 0) return fail(turn, turn.step(failedNow).error!.code, `step \`${turn.plan(failedNow).id}\` failed: ${turn.step(failedNow).error!.detail}`);
+  if (turnsToFailure(turn)) return;
   if (turn.state.steps.every(step => step.status === 'succeeded' || step.status === 'skipped')) end(turn, 'completed', null, null);
+}
+
+function turnsToFailure(turn: Turn): boolean {
+  const failed = turn.state.steps.findIndex(step => step.status === 'failed');
+  if (failed < 0) return false;
+  const { code, detail } = turn.step(failed).error!;
+  fail(turn, code, `step \`${turn.plan(failed).id}\` failed: ${detail}`);
+  return true;
 }
 
 function startWhatIsReady(turn: Turn): void {
@@ -47,7 +41,8 @@ function startWhatIsReady(turn: Turn): void {
     if (step.decision === null && turn.state.questions === 0) { ask.push(index); continue; }
     if (step.retryAt !== null && step.retryAt > turn.at) continue;
     if (!turn.plan(index).after.every(before => isSettled(turn.state, before))) {
-      if (step.decision?.outcome !== 'defer' && needsLeave(turn, index)) later.push(index);
+      // Why: what is deferred for its references is asked about when they are known; a hold defers everything.
+      if ((step.decision?.outcome !== 'defer' || CONTROL_CODES.includes(step.decision.code ?? '')) && needsLeave(turn, index)) later.push(index);
       continue;
     }
     const resolved = inputOf(turn.state, index);
@@ -55,20 +50,25 @@ function startWhatIsReady(turn: Turn): void {
       turn.record({ name: 'StepFailed', step: turn.plan(index).id, index, generation: step.generation, error: { code: resolved.code, detail: resolved.detail, clean: true }, retryAt: null, decision: step.decision?.fact ?? null });
       return;
     }
-    if (hasUnknownResources(turn.plan(index).resources, resolved.value)) {
+    if (footprintOf(turn.plan(index), resolved).unknown) {
       // Why: what a step touches must be known to policy and locks before it acts; a sealed value tells them nothing.
       turn.record({ name: 'StepFailed', step: turn.plan(index).id, index, generation: step.generation, error: { code: 'INVALID_INPUT', detail: 'what the step touches is named by a sensitive value, so it can not be known before the act', clean: true }, retryAt: null, decision: step.decision?.fact ?? null });
       return;
     }
     if (waitsForControl(turn, index)) continue;
-    if (needsLeave(turn, index)) ask.push(index); else ready.push(index);
+    if (!needsLeave(turn, index)) ready.push(index);
+    else if (mayAskAt(step) <= turn.at) ask.push(index);
   }
   // Why: one question in bulk; what is asked anyway asks for the steps behind it too.
   if (ask.length > 0) askFor(turn, [...ask, ...later]);
-  if (ready.length === 0 || !holdsLocks(turn, ready)) return;
-  for (const index of ready) {
-    const busy = turn.state.steps.some((other, at) => at !== index && (other.status === 'running' || other.status === 'unknown') && stepsConflict(turn.state, index, at));
-    if (!busy) start(turn, index);
+  const free = withLocks(turn, ready);
+  if (free.length === 0) return;
+  const busy = new Busy();
+  turn.state.steps.forEach((step, index) => { if (step.status === 'running' || step.status === 'unknown') busy.add(turn.state, index); });
+  for (const index of free) {
+    if (busy.isInTheWayOf(turn.state, index)) continue;
+    start(turn, index);
+    busy.add(turn.state, index);
   }
 }
 
@@ -93,17 +93,23 @@ function askFor(turn: Turn, indices: readonly number[]): void {
 }
 
 /**
- * The footprint that is known is taken whole before the first effect, so nobody waits while holding. What a reference
- * reveals later is asked for in addition, and there the younger one yields.
+ * Which of them hold all the locks they need. The footprint that is known is taken whole before the first effect, so
+ * nobody waits while holding. What a reference reveals later is asked for in addition, and there the younger one yields.
  */
-function holdsLocks(turn: Turn, ready: readonly number[]): boolean {
+function withLocks(turn: Turn, ready: readonly number[]): readonly number[] {
+  if (ready.length === 0) return ready;
   const { state } = turn;
-  const first = state.locks.length === 0;
-  const wanted = first ? [...state.wanted, ...state.steps.flatMap((step, index) => (step.status === 'succeeded' || step.status === 'skipped' ? [] : locksOf(state, index)))] : ready.flatMap(index => locksOf(state, index));
-  const missing = missingLocks(state, first && state.steps.some(step => step.status === 'succeeded') ? [...wanted, ...state.steps.flatMap((_, index) => locksOf(state, index))] : wanted);
-  if (missing.length === 0) return true;
-  turn.wants = { locks: merged(missing), late: !first };
-  return false;
+  if (state.locks.length === 0) {
+    // Why all of them: what was done before locks were lost may have to be undone.
+    const missing = merged([...state.wanted, ...state.steps.flatMap((step, index) => (step.status === 'skipped' ? [] : locksOf(state, index)))]);
+    if (missing.length === 0) return ready;
+    turn.wants = { locks: missing, late: false };
+    return [];
+  }
+  const missingOf = (index: number): readonly Lock[] => (turn.plan(index).hasReferences ? missingLocks(state, locksOf(state, index)) : []);
+  const lacking = new Set(ready.filter(index => missingOf(index).length > 0));
+  if (lacking.size > 0) turn.wants = { locks: merged([...lacking].flatMap(missingOf)), late: true };
+  return ready.filter(index => !lacking.has(index));
 }
 
 function start(turn: Turn, index: number): void {
@@ -112,7 +118,7 @@ function start(turn: Turn, index: number): void {
   if (!resolved.ok) return;
   turn.record({
     name: 'StepStarted', step: turn.plan(index).id, index, generation: step.generation, attempt: step.startedFact === null ? step.attempts + 1 : step.attempts,
-    decision: step.decision!.fact, resources: resourcesOf(turn.state, index, resolved.value),
+    decision: step.decision!.fact, resources: resourcesOf(turn.state, index),
   }, step.decision!.fact);
   turn.send(executeCommand(turn.state, index, turn.now.epoch));
 }
@@ -122,29 +128,21 @@ export function probeUnknowns(turn: Turn): void {
   for (let index = 0; index < turn.state.steps.length; index++) {
     const step = turn.step(index);
     if (step.status === 'running' && step.startedAt !== null && turn.at >= step.startedAt + turn.plan(index).timeoutMs + REPORT_GRACE_MS) {
-      probe(turn, index, { code: 'TIMEOUT', detail: `no report within ${turn.plan(index).timeoutMs} ms`, clean: false }, 1);
+      // Why not TIMEOUT: the adapter says so itself. What is known here is that nothing was heard, as after a crash.
+      probe(turn, index, { code: 'INTERRUPTED', detail: `no report within ${turn.plan(index).timeoutMs + REPORT_GRACE_MS} ms`, clean: false }, 1);
     }
   }
   turn.state.steps.forEach((step, index) => {
-    const dueAt = probeDueAt(step);
-    if (dueAt !== null && turn.at >= dueAt) probe(turn, index, step.error!, step.probe + 1);
+    if (step.status === 'unknown' && !step.parked && turn.at >= probeAgainAt(step)) probe(turn, index, step.error!, step.probe + 1);
   });
 }
 
-/** When the outcome of a step is asked for next. null: not again by ourselves. */
-export function probeDueAt({ status, parked, probe: last, probedAt }: Step): number | null {
-  if (status !== 'unknown' || parked || probedAt === null || last > PROBE_PAUSES_MS.length) return null;
-  // Why: 0 after a resume, which begins anew and at once.
-  return last === 0 ? 0 : probedAt + PROBE_PAUSES_MS[last - 1]!;
-}
-
 /** What stays unknown after the last probe waits for a person, once nothing moves any more. */
-function parkUnknowns(turn: Turn): void {
+function parksUnknowns(turn: Turn): boolean {
   const stuck = turn.state.steps.findIndex(step => step.parked);
-  const moving = turn.state.steps.some(step => step.status === 'running' || (step.status === 'unknown' && !step.parked));
-  if (stuck >= 0 && !moving) {
-    turn.record({ name: 'WorkflowPaused', code: 'OUTCOME_UNKNOWN', reason: `nobody can tell whether step \`${turn.plan(stuck).id}\` happened`, by: 'aifirst', failed: false });
-  }
+  if (stuck < 0 || turn.state.steps.some(isInFlight)) return false;
+  turn.record({ name: 'WorkflowPaused', code: 'OUTCOME_UNKNOWN', reason: `nobody can tell whether step \`${turn.plan(stuck).id}\` happened`, by: 'aifirst', failed: false });
+  return true;
 }
 
 export function probe(turn: Turn, index: number, error: { code: string; detail: string; clean: boolean }, number: number): void {
@@ -162,7 +160,7 @@ export function fail(turn: Turn, code: string, reason: string): void {
     if (denied) return end(turn, 'rejected', code, reason);
   }
   if (state.start.onFailure === 'rollback') return beginRollback(turn, code, reason, 'aifirst');
-  if (state.steps.some(step => step.status === 'running' || (step.status === 'unknown' && !step.parked))) return;
+  if (state.steps.some(isInFlight)) return;
   if (state.start.onFailure === 'pause') {
     if (state.status !== 'paused') turn.record({ name: 'WorkflowPaused', code, reason, by: 'aifirst', failed: true });
     return;
@@ -196,10 +194,15 @@ export function end(turn: Turn, status: 'completed' | 'rejected' | 'failed' | 'c
 
 /** Kill switch or suspension: forward steps wait, undo goes on unless the switch says otherwise. */
 export function applyControl(turn: Turn): void {
-  const { hold } = turn.now.control;
-  const { status } = turn.state;
-  const forward = status === 'pending' || status === 'running' || status === 'awaitingApproval';
-  if (hold !== null && forward) turn.record({ name: 'WorkflowPaused', code: hold.code, reason: hold.reason, by: 'aifirst', failed: false, ...(hold.killSwitch === undefined ? {} : { killSwitch: hold.killSwitch }) });
-  if (hold !== null && hold.rollback && turn.state.status === 'paused') return beginRollback(turn, hold.code, hold.reason, 'aifirst');
-  if (hold === null && isHeldByControl(turn.state)) turn.record({ name: 'WorkflowResumed', by: 'aifirst', failedStep: null });
+  const { epoch, hold } = turn.now.control;
+  if (hold === null) {
+    // Why: where nobody knows what holds, what was held stays so.
+    if (epoch !== null && isHeldByControl(turn.state)) turn.record({ name: 'WorkflowResumed', by: 'aifirst', failedStep: null });
+    return;
+  }
+  if (isForward(turn.state) || (isHeldByControl(turn.state) && turn.state.paused!.code !== hold.code)) {
+    turn.record({ name: 'WorkflowPaused', code: hold.code, reason: hold.reason, by: 'aifirst', failed: false, ...(hold.killSwitch === undefined ? {} : { killSwitch: hold.killSwitch }) });
+  }
+  // Why: what has not begun has nothing to take back; it waits like any intent that comes under the switch.
+  if (hold.rollback && turn.state.status === 'paused' && turn.state.steps.some(step => step.startedFact !== null)) beginRollback(turn, hold.code, hold.reason, 'aifirst');
 }

@@ -14,7 +14,7 @@ describe('a step whose outcome is unknown', () => {
     expect(run.commands('ProbeStep')).toHaveLength(1);
     run.order({ order: 'resume' });
     expect(run.commands('ProbeStep')).toHaveLength(2);
-    expect(wakeAt(run.state!)).toBeGreaterThan(run.at);
+    expect(wakeAt(run.state!, run.at)).toBeGreaterThan(run.at);
   });
 
   it('is probed anew after a resume although the clock went back meanwhile', () => {
@@ -29,7 +29,7 @@ describe('a step whose outcome is unknown', () => {
     run.control = HOLD;
     run.wait(1).wait(600);
     expect([run.status, run.commands('ProbeStep').length]).toEqual(['paused', 2]);
-    expect(wakeAt(run.state!)).toBeGreaterThan(run.at);
+    expect(wakeAt(run.state!, run.at)).toBeGreaterThan(run.at);
     run.report('a', 'succeeded');
     run.control = { ...NO_HOLD, epoch: 3 };
     expect(run.wait(1).status).toBe('completed');
@@ -62,7 +62,7 @@ describe('a blocked rollback that is ordered again', () => {
   const blocked = () => new WorkflowHarness().submit(aWorkflow([write('a', 'docs', 'd'), aStep('b', { after: [0] })])).decided().report('a', 'succeeded').report('b', 'failed').report('a', 'blocked');
 
   it('undoes nothing before it has its locks again', () => {
-    const run = blocked().bring({ type: 'LocksTakenAway', code: 'PARKED', reason: 'parked for 15 minutes', by: 'aifirst' });
+    const run = blocked().wait(15 * 60_000).bring({ type: 'LocksTakenAway', code: 'PARKED', reason: 'parked for 15 minutes', by: 'aifirst' });
     run.grantLocks = false;
     run.order({ order: 'rollback', reason: 'again' });
     expect([run.status, run.commands('UndoStep').length]).toEqual(['rollingBack', 1]);

@@ -1,16 +1,21 @@
 import type { Lock, LockMode } from '@aifirst/contracts';
 import { merged, stronger } from './conflicts';
 
+const MODES: readonly LockMode[] = ['intentRead', 'intentWrite', 'read', 'write'];
+const bitOf = (mode: LockMode): number => 1 << MODES.indexOf(mode);
+const bits = (...modes: readonly LockMode[]): number => modes.reduce((sum, mode) => sum | bitOf(mode), 0);
 /** Which modes of two workflows can't stand on one resource together. */
-const CONFLICTS: Readonly<Record<LockMode, readonly LockMode[]>> = {
-  intentRead: ['write'],
-  intentWrite: ['read', 'write'],
-  read: ['intentWrite', 'write'],
-  write: ['intentRead', 'intentWrite', 'read', 'write'],
+const CONFLICTS: Readonly<Record<LockMode, number>> = {
+  intentRead: bits('write'),
+  intentWrite: bits('read', 'write'),
+  read: bits('intentWrite', 'write'),
+  write: bits('intentRead', 'intentWrite', 'read', 'write'),
 };
+const conflict = (a: LockMode, b: LockMode): boolean => (CONFLICTS[a] & bitOf(b)) !== 0;
 
 export type LockAnswer = { readonly answer: 'granted' } | { readonly answer: 'waiting' } | { readonly answer: 'die'; readonly holder: string };
-interface Waiting { readonly workflow: string; locks: readonly Lock[]; late: boolean; readonly since: number }
+interface Held { readonly mode: LockMode; readonly since: number }
+interface Waiting { readonly workflow: string; readonly locks: readonly Lock[]; readonly late: boolean }
 
 /**
  * Who holds and who waits, worked out anew from the workflows' facts at every start. Age is the workflow's id (UUID v7:
@@ -19,104 +24,156 @@ interface Waiting { readonly workflow: string; locks: readonly Lock[]; late: boo
  * also when that comes to hold while it waits: so no circle can form.
  */
 export class LockTable {
-  readonly #holders = new Map<string, Map<string, LockMode>>();
-  readonly #held = new Map<string, Map<string, { mode: LockMode; since: number }>>();
+  readonly #holders = new Claims();
+  readonly #held = new Map<string, Map<string, Held>>();
+  readonly #waiters = new Claims();
   readonly #waiting = new Map<string, Waiting>();
+  /** Has anything been let go of, or anything been taken, since those who wait were looked at? */
+  #released = false;
+  #taken = false;
+  #late = 0;
 
   request(workflow: string, wanted: readonly Lock[], late: boolean, at: number): LockAnswer {
     // Why: `read` beside `intentWrite` amounts to `write`, and it is the sum that must not collide.
     const locks = merged([...wanted, ...wanted.flatMap(({ resource }) => { const held = this.#held.get(workflow)?.get(resource); return held === undefined ? [] : [{ resource, mode: held.mode }]; })]);
-    const blockers = this.#blockers(workflow, locks);
-    if (blockers.length === 0 && (late || !this.#behindOthers(workflow, locks))) {
+    if (!this.#isBlocked(workflow, locks) && (late || !this.#isBehindOthers(workflow, locks))) {
       this.grant(workflow, locks, at);
       return { answer: 'granted' };
     }
-    if (late) {
-      const older = blockers.find(holder => holder < workflow);
-      if (older !== undefined) { this.#waiting.delete(workflow); return { answer: 'die', holder: older }; }
-    }
-    this.#waiting.set(workflow, { workflow, locks, late, since: this.#waiting.get(workflow)?.since ?? at });
+    const older = late ? this.#olderHolder(workflow, locks) : undefined;
+    if (older !== undefined) { this.cancel(workflow); return { answer: 'die', holder: older }; }
+    this.#wait({ workflow, locks, late });
     return { answer: 'waiting' };
   }
 
   /** Takes locks without asking: what was granted before a restart. */
   grant(workflow: string, locks: readonly Lock[], at: number): void {
-    this.#waiting.delete(workflow);
+    this.cancel(workflow);
+    this.#taken = true;
     let held = this.#held.get(workflow);
     if (held === undefined) this.#held.set(workflow, held = new Map());
     for (const { resource, mode } of locks) {
-      const now = stronger(held.get(resource)?.mode, mode);
-      held.set(resource, { mode: now, since: held.get(resource)?.since ?? at });
-      let holders = this.#holders.get(resource);
-      if (holders === undefined) this.#holders.set(resource, holders = new Map());
-      holders.set(workflow, now);
+      const before = held.get(resource);
+      const now = stronger(before?.mode, mode);
+      held.set(resource, { mode: now, since: before?.since ?? at });
+      this.#holders.set(resource, workflow, now);
     }
   }
 
+  /** It wants nothing any more, and holds what it holds. */
+  cancel(workflow: string): void {
+    const waiting = this.#waiting.get(workflow);
+    if (waiting === undefined) return;
+    this.#waiting.delete(workflow);
+    if (waiting.late) this.#late -= 1;
+    for (const { resource } of waiting.locks) this.#waiters.delete(resource, workflow);
+    this.#released = true;
+  }
+
   /** The workflow ended, was parked too long, or lost its locks: it neither holds nor waits. */
-  release(workflow: string): boolean {
-    const waited = this.#waiting.delete(workflow);
+  release(workflow: string): void {
+    this.cancel(workflow);
     const held = this.#held.get(workflow);
-    if (held === undefined) return waited;
-    for (const resource of held.keys()) {
-      const holders = this.#holders.get(resource)!;
-      holders.delete(workflow);
-      if (holders.size === 0) this.#holders.delete(resource);
-    }
+    if (held === undefined) return;
+    for (const resource of held.keys()) this.#holders.delete(resource, workflow);
     this.#held.delete(workflow);
-    return true;
+    this.#released = true;
   }
 
   /** Who can go on now, late ones first, then the oldest. Each is granted at once. */
   grantWaiting(at: number): readonly { readonly workflow: string; readonly locks: readonly Lock[] }[] {
-    if (this.#waiting.size === 0) return [];
+    if (!this.#released || this.#waiting.size === 0) { this.#released = false; return []; }
     const granted: { workflow: string; locks: readonly Lock[] }[] = [];
-    const ahead: Lock[] = [];
+    /** What those want that stay behind: which modes, by resource. */
+    const ahead = new Map<string, number>();
     for (const { workflow, locks, late } of [...this.#waiting.values()].sort((a, b) => Number(b.late) - Number(a.late) || (a.workflow < b.workflow ? -1 : 1))) {
-      if (this.#blockers(workflow, locks).length === 0 && (late || !collide(ahead, locks))) {
+      if (!this.#isBlocked(workflow, locks) && (late || !locks.some(({ resource, mode }) => (CONFLICTS[mode] & (ahead.get(resource) ?? 0)) !== 0))) {
         this.grant(workflow, locks, at);
         granted.push({ workflow, locks });
-      } else ahead.push(...locks);
+      } else for (const { resource, mode } of locks) ahead.set(resource, (ahead.get(resource) ?? 0) | bitOf(mode));
     }
+    this.#released = false;
     return granted;
   }
 
-  /** Late ones that now wait for an older holder. They wait no longer and have to die. @param may those that can */
-  yielding(may: (workflow: string) => boolean): readonly { readonly workflow: string; readonly holder: string; readonly locks: readonly Lock[] }[] {
+  /** Late ones that now wait for an older holder. They wait no longer and have to die. */
+  yielding(): readonly { readonly workflow: string; readonly holder: string; readonly locks: readonly Lock[] }[] {
+    if (!this.#taken || this.#late === 0) { this.#taken = false; return []; }
+    this.#taken = false;
     const dying: { workflow: string; holder: string; locks: readonly Lock[] }[] = [];
     for (const { workflow, locks, late } of this.#waiting.values()) {
-      const holder = late ? this.#blockers(workflow, locks).find(blocker => blocker < workflow) : undefined;
-      if (holder !== undefined && may(workflow)) dying.push({ workflow, holder, locks });
+      const holder = late ? this.#olderHolder(workflow, locks) : undefined;
+      if (holder !== undefined) dying.push({ workflow, holder, locks });
     }
-    for (const { workflow } of dying) this.#waiting.delete(workflow);
+    for (const { workflow } of dying) this.cancel(workflow);
     return dying;
   }
 
   view(): readonly { readonly workflow: string; readonly resource: string; readonly mode: LockMode; readonly since: number; readonly waiting: readonly string[] }[] {
-    return [...this.#held].flatMap(([workflow, locks]) => [...locks].map(([resource, { mode, since }]) => ({
-      workflow, resource, mode, since,
-      waiting: [...this.#waiting.values()].filter(w => w.workflow !== workflow && w.locks.some(l => l.resource === resource && CONFLICTS[mode].includes(l.mode))).map(w => w.workflow),
-    })));
+    return [...this.#held].flatMap(([workflow, locks]) => [...locks].map(([resource, { mode, since }]) =>
+      ({ workflow, resource, mode, since, waiting: [...this.#waiters.conflicting(resource, mode, workflow)] })));
   }
 
   get waiting(): number { return this.#waiting.size; }
 
-  #blockers(workflow: string, locks: readonly Lock[]): string[] {
-    const blockers: string[] = [];
-    for (const { resource, mode } of locks) {
-      for (const [holder, held] of this.#holders.get(resource) ?? []) if (holder !== workflow && CONFLICTS[mode].includes(held)) blockers.push(holder);
-    }
-    return blockers;
+  #wait(request: Waiting): void {
+    const { workflow, locks, late } = request;
+    const before = this.#waiting.get(workflow);
+    if (before !== undefined && before.late === late && sameLocks(before.locks, locks)) return;
+    this.cancel(workflow);
+    this.#waiting.set(workflow, request);
+    if (late) this.#late += 1;
+    for (const { resource, mode } of locks) this.#waiters.set(resource, workflow, mode);
   }
 
-  #behindOthers(workflow: string, locks: readonly Lock[]): boolean {
-    for (const other of this.#waiting.values()) if (other.workflow !== workflow && (other.late || other.workflow < workflow) && collide(other.locks, locks)) return true;
-    return false;
+  #isBlocked(workflow: string, locks: readonly Lock[]): boolean {
+    return locks.some(({ resource, mode }) => { for (const _ of this.#holders.conflicting(resource, mode, workflow)) return true; return false; });
+  }
+
+  #olderHolder(workflow: string, locks: readonly Lock[]): string | undefined {
+    for (const { resource, mode } of locks) for (const holder of this.#holders.conflicting(resource, mode, workflow)) if (holder < workflow) return holder;
+    return undefined;
+  }
+
+  #isBehindOthers(workflow: string, locks: readonly Lock[]): boolean {
+    return locks.some(({ resource, mode }) => {
+      for (const other of this.#waiters.conflicting(resource, mode, workflow)) if (other < workflow || this.#waiting.get(other)!.late) return true;
+      return false;
+    });
   }
 }
 
-function collide(some: readonly Lock[], others: readonly Lock[]): boolean {
-  const modes = new Map<string, LockMode[]>();
-  for (const { resource, mode } of some) modes.set(resource, [...(modes.get(resource) ?? []), mode]);
-  return others.some(({ resource, mode }) => modes.get(resource)?.some(other => CONFLICTS[mode].includes(other)) === true);
+const sameLocks = (some: readonly Lock[], others: readonly Lock[]): boolean =>
+  some.length === others.length && some.every(({ resource, mode }, index) => resource === others[index]!.resource && mode === others[index]!.mode);
+
+/** Which workflows lay claim to a resource, and how. Where no mode conflicts nobody is looked at: everybody stands on the root. */
+class Claims {
+  readonly #resources = new Map<string, { readonly modes: Map<string, LockMode>; readonly counts: number[] }>();
+
+  set(resource: string, workflow: string, mode: LockMode): void {
+    let claims = this.#resources.get(resource);
+    if (claims === undefined) this.#resources.set(resource, claims = { modes: new Map(), counts: MODES.map(() => 0) });
+    const before = claims.modes.get(workflow);
+    if (before !== undefined) claims.counts[MODES.indexOf(before)]! -= 1;
+    claims.modes.set(workflow, mode);
+    claims.counts[MODES.indexOf(mode)]! += 1;
+  }
+
+  delete(resource: string, workflow: string): void {
+    const claims = this.#resources.get(resource);
+    const mode = claims?.modes.get(workflow);
+    if (claims === undefined || mode === undefined) return;
+    claims.modes.delete(workflow);
+    claims.counts[MODES.indexOf(mode)]! -= 1;
+    if (claims.modes.size === 0) this.#resources.delete(resource);
+  }
+
+  /** Others whose claims conflict with this mode. */
+  *conflicting(resource: string, mode: LockMode, workflow: string): Iterable<string> {
+    const claims = this.#resources.get(resource);
+    if (claims === undefined) return;
+    const own = claims.modes.get(workflow);
+    if (!MODES.some((other, at) => conflict(mode, other) && claims.counts[at]! > (own === other ? 1 : 0))) return;
+    for (const [other, held] of claims.modes) if (other !== workflow && conflict(mode, held)) yield other;
+  }
 }

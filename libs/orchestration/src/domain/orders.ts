@@ -1,9 +1,9 @@
 import { Refusal } from '@aifirst/kernel';
-import type { PrincipalRef, WorkflowOrder } from '@aifirst/contracts';
+import type { PrincipalRef, WorkflowOrder, WorkflowStatus } from '@aifirst/contracts';
 import { end, fail } from './forward';
-import { beginRollback, retryRollback } from './rollback';
+import { beginRollback, requestRollback } from './rollback';
 import type { Turn } from './turn';
-import { hasEnded, isForward, isHeldByControl } from './workflow';
+import { hasEnded, isForward, isHeldByControl, isInFlight } from './workflow';
 
 /** Carries out a person's or the owning agent's word. @throws Refusal `WRONG_STATE` naming the status, `UNKNOWN_STEP` */
 export function order(turn: Turn, asked: WorkflowOrder, by: PrincipalRef): void {
@@ -21,20 +21,19 @@ function wrongState(turn: Turn, what: string): never {
   throw new Refusal({ code: 'WRONG_STATE', detail: `a workflow that is \`${status}\` can not be ${what}` }, { status });
 }
 
+const TO_ROLL_BACK: readonly WorkflowStatus[] = ['completed', 'failed', 'paused', 'rollbackBlocked'];
 function rollback(turn: Turn, reason: string, by: string): void {
-  const { status } = turn.state;
-  if (status === 'rollbackBlocked') return retryRollback(turn, by, reason);
-  if (status === 'completed' || status === 'failed' || status === 'paused' || isForward(turn.state)) return beginRollback(turn, 'REQUESTED', reason, by);
-  wrongState(turn, 'rolled back');
+  if (!isForward(turn.state) && !TO_ROLL_BACK.includes(turn.state.status)) wrongState(turn, 'rolled back');
+  requestRollback(turn, by, reason);
 }
 
 function cancel(turn: Turn, reason: string, by: string): void {
   if (!isForward(turn.state) && turn.state.status !== 'paused') wrongState(turn, 'cancelled');
-  // Why: a step that was started may have had its effect already, whatever has been reported so far; one that only reads has none.
+  // Why: a step that was started may have had its effect already, whatever has been reported so far.
   const untouched = turn.state.steps.every((step, index) => step.startedFact === null || ['failed', 'skipped'].includes(step.status) || turn.plan(index).reversibility === 'readOnly');
-  const underWay = turn.state.steps.some(step => step.status === 'running' || step.status === 'unknown');
-  if (untouched) return underWay ? beginRollback(turn, 'CANCELLED', reason, by) : end(turn, 'cancelled', 'CANCELLED', `${reason} (by ${by})`);
-  if (turn.state.start.onFailure === 'rollback') return beginRollback(turn, 'CANCELLED', reason, by);
+  if (untouched && !turn.state.steps.some(isInFlight)) return end(turn, 'cancelled', 'CANCELLED', `${reason} (by ${by})`);
+  // Why: what only reads is waited for, and then there is nothing to take back.
+  if (untouched || turn.state.start.onFailure === 'rollback') return beginRollback(turn, 'CANCELLED', reason, by);
   if (turn.state.start.onFailure === 'pause' && turn.state.status === 'paused') wrongState(turn, 'cancelled: it waits for `resume` or `rollback`');
   turn.record({ name: 'WorkflowPaused', code: 'CANCELLED', reason, by, failed: true });
   if (turn.state.start.onFailure === 'keep') fail(turn, 'CANCELLED', reason);
@@ -60,8 +59,10 @@ function resolve(turn: Turn, asked: Extract<WorkflowOrder, { order: 'resolve' }>
   const step = turn.step(index);
   const ids = { step: asked.step, index, generation: step.generation };
   if (hasEnded(turn.state)) wrongState(turn, 'resolved');
-  if (step.status === 'undoBlocked' && step.undo?.code === 'OUTCOME_UNKNOWN' && asked.outcome === 'succeeded') {
-    turn.record({ name: 'StepUndone', ...ids, verified: false, reason: `${asked.reason} (by ${by})` }, step.undo.fact);
+  if (step.status === 'undoBlocked' && step.undo?.code === 'OUTCOME_UNKNOWN') {
+    const reason = `${asked.reason} (by ${by})`;
+    if (asked.outcome === 'succeeded') turn.record({ name: 'StepUndone', ...ids, verified: false, reason }, step.undo.fact);
+    else turn.record({ name: 'StepUndoBlocked', ...ids, code: 'DID_NOT_HAPPEN', reason, conflict: null }, step.undo.fact);
     turn.record({ name: 'RollbackStarted', reason: asked.reason, by, code: 'RESOLVED' });
     return;
   }

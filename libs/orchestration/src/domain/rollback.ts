@@ -1,13 +1,12 @@
-import type { Lock } from '@aifirst/contracts';
-import { overlap, locksOf, merged, missingLocks, targetOf, touched } from './conflicts';
+import type { Lock, StepStatus } from '@aifirst/contracts';
+import { overlap, locksOf, merged, targetOf, touched } from './conflicts';
 import { undoCommand, probeCommand } from './commands';
-import { end, probeUnknowns, PROBE_PAUSES_MS } from './forward';
+import { end, probe, probeUnknowns } from './forward';
+import { PROBE_PAUSES_MS, probeAgainAt, UNDO_REPORT_MS_MAX } from './pauses';
 import type { Turn } from './turn';
-import type { Workflow } from './workflow';
+import { isInFlight, type Workflow } from './workflow';
 
-/** Without an answer for so long an undo's outcome is asked for. */
-export const UNDO_REPORT_MS_MAX = 60_000;
-const RESTARTS_MAX = 5;
+export const RESTARTS_MAX = 5;
 
 /** @param wanted locks that it yields for, and waits for before it begins again */
 export function beginRollback(turn: Turn, code: string, reason: string, by: string, wanted?: readonly Lock[]): void {
@@ -15,8 +14,10 @@ export function beginRollback(turn: Turn, code: string, reason: string, by: stri
   advanceRollback(turn);
 }
 
+const isReadOnly = (state: Workflow, index: number): boolean => state.start.steps[index]!.reversibility === 'readOnly';
+export const MAY_STAND: readonly StepStatus[] = ['running', 'unknown', 'succeeded', 'undoing', 'undoBlocked'];
 const needsUndo = (state: Workflow, index: number): boolean =>
-  state.start.steps[index]!.reversibility !== 'readOnly' && ['succeeded', 'undoBlocked', 'undoing'].includes(state.steps[index]!.status);
+  !isReadOnly(state, index) && ['succeeded', 'undoBlocked', 'undoing'].includes(state.steps[index]!.status);
 
 /**
  * Undoes what was done in reverse causal order: a step only after all that rest on it. A blocked undo holds back only
@@ -25,23 +26,29 @@ const needsUndo = (state: Workflow, index: number): boolean =>
 export function advanceRollback(turn: Turn): void {
   probeUnknowns(turn);
   driveUndoProbes(turn);
-  if (turn.now.control.hold?.includeUndo === true) return;
   const todo = turn.state.steps.flatMap((step, index) => (needsUndo(turn.state, index) && step.status === 'succeeded' ? [index] : []));
-  const missing = todo.length === 0 ? [] : missingLocks(turn.state, todo.flatMap(index => locksOf(turn.state, index)));
-  if (missing.length > 0) { turn.wants = { locks: merged(missing), late: turn.state.locks.length > 0 }; return; }
-  undoWhatMayBe(turn, todo);
+  if (todo.length > 0) {
+    if (turn.now.control.hold?.includeUndo === true) return;
+    const missing = missingForUndo(turn.state);
+    if (missing.length > 0) { turn.wants = { locks: missing, late: false }; return; }
+    undoWhatMayBe(turn, todo);
+  }
   settle(turn);
 }
 
-/** Tries again what was blocked, once it has the locks again that it may have lost meanwhile (evolve: `RollbackStarted`). */
-export function retryRollback(turn: Turn, by: string, reason: string): void {
+/**
+ * What it has to take before it undoes anything: nothing where it still holds what it took to act, else all that may have
+ * to be taken back, also what still runs: so it never waits while it holds, and need not yield.
+ */
+function missingForUndo(state: Workflow): readonly Lock[] {
+  if (state.locks.length > 0) return [];
+  return merged(state.steps.flatMap((step, index) => (!isReadOnly(state, index) && MAY_STAND.includes(step.status) ? locksOf(state, index) : [])));
+}
+
+/** A person's word: also tries again what was blocked (evolve: `RollbackStarted`) and asks again what nobody could tell. */
+export function requestRollback(turn: Turn, by: string, reason: string): void {
   turn.record({ name: 'RollbackStarted', reason, by, code: 'REQUESTED' });
-  turn.state.steps.forEach((step, index) => {
-    if (step.status === 'unknown' && step.parked) turn.record({ name: 'StepUnknown', step: turn.plan(index).id, index, generation: step.generation, error: step.error!, probe: step.probe + 1, parked: false, decision: step.decision!.fact }, step.startedFact ?? undefined);
-  });
-  turn.state.steps.forEach((step, index) => {
-    if (step.status === 'unknown') turn.send(probeCommand(turn.state, index, turn.now.epoch, 'forward', turn.facts.at(-1)!.id));
-  });
+  turn.state.steps.forEach((step, index) => { if (step.parked) probe(turn, index, step.error!, step.probe + 1); });
   advanceRollback(turn);
 }
 
@@ -64,6 +71,8 @@ function undoWhatMayBe(turn: Turn, todo: readonly number[]): void {
     const now = left.filter(index => !isHeldBack(index));
     if (now.length === 0) return;
     for (const index of now) undo(turn, index);
+    // Why: whether others are held back changes only by what ends at once.
+    if (now.every(index => turn.step(index).status === 'undoing')) return;
     left = left.filter(index => isHeldBack(index));
   }
 }
@@ -76,15 +85,16 @@ function undoWhatMayBe(turn: Turn, todo: readonly number[]): void {
 function heldBack(state: Workflow): (index: number) => boolean {
   const open: number[] = [];
   const blocked: number[] = [];
-  state.steps.forEach(({ status }, index) => {
+  state.steps.forEach(({ status, parked }, index) => {
     if (status === 'undoBlocked') blocked.push(index);
+    else if (parked && isReadOnly(state, index)) return;
     else if (status === 'running' || status === 'unknown' || status === 'undoing' || (status === 'succeeded' && needsUndo(state, index))) open.push(index);
   });
   const depended = allBelow(state, [...open, ...blocked]);
   const lastAct = new Map<string, number>();
   for (const index of open) {
     const target = targetOf(state, index);
-    if (target !== null && state.start.steps[index]!.reversibility !== 'readOnly') lastAct.set(target, Math.max(actOf(state, index), lastAct.get(target) ?? -Infinity));
+    if (target !== null && !isReadOnly(state, index)) lastAct.set(target, Math.max(actOf(state, index), lastAct.get(target) ?? -Infinity));
   }
   return index => {
     if (depended.has(index)) return true;
@@ -127,7 +137,8 @@ const sharesResource = (state: Workflow, a: number, b: number): boolean =>
 
 function driveUndoProbes(turn: Turn): void {
   turn.state.steps.forEach((step, index) => {
-    if (step.status === 'undoing' && step.undo?.status === 'running' && turn.at >= step.undo.startedAt + UNDO_REPORT_MS_MAX) probeUndo(turn, index, { code: 'TIMEOUT', detail: 'no report of the undo', clean: false });
+    if (step.status !== 'undoing' || step.undo === null) return;
+    if (step.undo.status === 'running' ? turn.at >= step.undo.startedAt + UNDO_REPORT_MS_MAX : turn.at >= probeAgainAt(step.undo)) probeUndo(turn, index, { code: 'TIMEOUT', detail: 'no report of the undo', clean: false });
   });
 }
 
@@ -146,8 +157,8 @@ export function probeUndo(turn: Turn, index: number, error: { code: string; deta
 function settle(turn: Turn): void {
   const { state } = turn;
   if (state.status !== 'rollingBack') return;
-  if (state.steps.some(step => step.status === 'running' || step.status === 'undoing' || (step.status === 'unknown' && !step.parked))) return;
-  const blocked = state.steps.flatMap((step, index) => (step.status === 'undoBlocked' || step.status === 'unknown' ? [index] : []));
+  if (state.steps.some(isInFlight)) return;
+  const blocked = state.steps.flatMap((step, index) => (step.status === 'undoBlocked' || (step.status === 'unknown' && !isReadOnly(state, index)) ? [index] : []));
   if (blocked.length > 0) {
     turn.record({ name: 'RollbackParked', code: state.steps.some(step => step.status === 'unknown' || step.undo?.code === 'OUTCOME_UNKNOWN') ? 'OUTCOME_UNKNOWN' : state.steps.find(step => step.status === 'undoBlocked')?.undo?.code ?? 'TARGET_CHANGED', reason: `could not be undone: ${namesOf(state, blocked)}` });
     return;

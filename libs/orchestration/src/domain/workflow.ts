@@ -13,6 +13,10 @@ export interface Step {
   readonly decision: (StepDecision & { readonly fact: string; readonly controlEpoch: number }) | null;
   /** Number of the question in flight that asks about this step. */
   readonly asked: number | null;
+  readonly askedAt: number | null;
+  /** How many decisions came one shortly after the other, and when the last one did. */
+  readonly asks: number;
+  readonly decidedAt: number | null;
   readonly startedFact: string | null;
   readonly startedAt: number | null;
   readonly retryAt: number | null;
@@ -33,6 +37,7 @@ export interface Undo {
   readonly fact: string;
   readonly startedAt: number;
   readonly probe: number;
+  readonly probedAt: number | null;
   readonly code: string | null;
 }
 
@@ -68,7 +73,7 @@ export const factId = (workflow: string, number: number): string => `${workflow}
 
 export const FIRST_GENERATION = 1;
 export const newStep = (): Step => ({
-  status: 'pending', generation: FIRST_GENERATION, attempts: 0, failures: 0, decision: null, asked: null, startedFact: null, startedAt: null, retryAt: null,
+  status: 'pending', generation: FIRST_GENERATION, attempts: 0, failures: 0, decision: null, asked: null, askedAt: null, asks: 0, decidedAt: null, startedFact: null, startedAt: null, retryAt: null,
   probe: 0, probedAt: null, parked: false, output: null, error: null, actSequence: 0, resources: [], undo: null,
 });
 
@@ -80,4 +85,6 @@ export const isParked = (workflow: Workflow): boolean => workflow.status === 'pa
 
 /** Held by a kill switch or by the agent's suspension: goes on by itself when that is lifted. */
 export const CONTROL_CODES: readonly string[] = ['KILL_SWITCH', 'AGENT_SUSPENDED'];
+/** Is something under way at an adapter, or at least not known not to be? */
+export const isInFlight = ({ status, parked }: Step): boolean => status === 'running' || status === 'undoing' || (status === 'unknown' && !parked);
 export const isHeldByControl = (workflow: Workflow): boolean => workflow.paused !== null && CONTROL_CODES.includes(workflow.paused.code);

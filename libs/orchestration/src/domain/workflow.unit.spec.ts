@@ -24,7 +24,7 @@ describe('forward', () => {
     expect(run.commands('ExecuteStep')).toEqual(['a', 'b', 'c']);
     expect(run.status).toBe('completed');
     expect(outstanding(run.state!, 1)).toEqual([]);
-    expect(wakeAt(run.state!)).toBeNull();
+    expect(wakeAt(run.state!, run.at)).toBeNull();
   });
   it('starts independent steps together', () => {
     expect(begun([aStep('a'), aStep('b')]).decided().commands('ExecuteStep')).toEqual(['a', 'b']);
@@ -158,7 +158,7 @@ describe('unknown outcomes', () => {
     expect(run.commands('ProbeStep')).toEqual(['a']);
   });
   it('probes an undo whose outcome is unknown, and parks it in the end', () => {
-    const run = begun(chain('a', 'b')).decided().report('a', 'succeeded').report('b', 'failed').report('a', 'unknown').report('a', 'cannotTell').report('a', 'cannotTell').report('a', 'cannotTell');
+    const run = begun(chain('a', 'b')).decided().report('a', 'succeeded').report('b', 'failed').report('a', 'unknown').report('a', 'cannotTell').wait(500).report('a', 'cannotTell').wait(2_000).report('a', 'cannotTell');
     expect(run.status).toBe('rollbackBlocked');
     expect(run.order({ order: 'resolve', step: 'a', outcome: 'succeeded', reason: 'looked' }).status).toBe('rolledBack');
   });

@@ -1,0 +1,62 @@
+import { expandResources, hasUnknownResources, resolveInput, type Lock, type LockMode, type PlannedStep, type Resolution } from '@aifirst/contracts';
+import type { JsonObject } from '@aifirst/kernel';
+
+/** What a step's input says about the step: what it touches, and the locks for that. */
+export interface Footprint {
+  readonly uris: readonly string[];
+  /** By the target's own identity: two connections to one thing are one thing. */
+  readonly names: readonly string[];
+  /** One per resource, and an intent on everything above it. */
+  readonly locks: readonly Lock[];
+  /** Is something it touches named by what can't be read here? */
+  readonly unknown: boolean;
+}
+
+/** Of the input as it was sent, whatever its references stand for. A plan never changes, so it is worked out once. */
+interface PlanFacts { readonly resolution: Resolution; readonly footprint: Footprint }
+const known = new WeakMap<PlannedStep, PlanFacts>();
+
+function factsOf(plan: PlannedStep): PlanFacts {
+  let facts = known.get(plan);
+  if (facts === undefined) {
+    const resolution = resolveInput(plan.input, () => undefined);
+    known.set(plan, facts = { resolution, footprint: footprint(plan, resolution.ok ? resolution.value : plan.input) });
+  }
+  return facts;
+}
+
+/** Of a step without references. */
+export const plannedInput = (plan: PlannedStep): Resolution => factsOf(plan).resolution;
+
+/** @param resolution of its input; a plan without references needs none */
+export function footprintOf(plan: PlannedStep, resolution: Resolution): Footprint {
+  return plan.hasReferences && resolution.ok ? footprint(plan, resolution.value) : factsOf(plan).footprint;
+}
+
+const NOTHING: Footprint = { uris: [], names: [], locks: [], unknown: false };
+
+function footprint(plan: PlannedStep, input: JsonObject): Footprint {
+  if (plan.resources.length === 0) return NOTHING;
+  const resources = expandResources(plan.resources, plan.connection, input);
+  const locks: Lock[] = [];
+  for (const { uri, access } of resources) {
+    const name = lockName(uri, plan.lockBase);
+    const intent: LockMode = access === 'write' ? 'intentWrite' : 'intentRead';
+    locks.push({ resource: name, mode: access });
+    for (let parent = parentOf(name); parent !== null; parent = parentOf(parent)) locks.push({ resource: parent, mode: intent });
+  }
+  const uris = resources.map(({ uri }) => uri);
+  return { uris, names: uris.map(uri => lockName(uri, plan.lockBase)), locks, unknown: hasUnknownResources(plan.resources, input) };
+}
+
+/** `file://workspace/a/b` with base `file:///srv/data` → `file:///srv/data/a/b`. */
+export function lockName(uri: string, base: string | undefined): string {
+  if (base === undefined) return uri;
+  const path = uri.indexOf('/', uri.indexOf('://') + 3);
+  return path < 0 ? base : base + uri.slice(path);
+}
+
+export function parentOf(name: string): string | null {
+  const cut = name.lastIndexOf('/');
+  return cut <= name.indexOf('://') + 2 ? null : name.slice(0, cut);
+}
