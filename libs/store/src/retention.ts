@@ -3,9 +3,11 @@ import type { Log } from './store';
 
 /**
  * What keeps rows of a log although they are old enough: who has not taken them yet.
+ * @param upTo rows up to there are old enough
+ * @param nowMs from which ages count in this run
  * @returns the position up to which they may go; more than was asked for means all
  */
-export type Bound = (upTo: number) => number | Promise<number>;
+export type Bound = (upTo: number, nowMs: number) => number | Promise<number>;
 
 export interface RetainedLog {
   readonly log: Log;
@@ -99,7 +101,7 @@ export class Retention {
     const before = ledgerOf(await notes.getDocument(DOCUMENT.kind, DOCUMENT.tenant, producer));
     const marks = markedNow(before.marks, log.head(), keptMs, nowMs);
     const due = marks.findLast(({ at }) => at <= nowMs - keptMs);
-    const { upTo, heldBy } = due === undefined ? { upTo: 0, heldBy: null } : await this.#free(retained, due.position);
+    const { upTo, heldBy } = due === undefined ? { upTo: 0, heldBy: null } : await this.#free(retained, due.position, nowMs);
     const forgotten = upTo > 0 ? Math.max(before.forgottenBefore, due!.at) : before.forgottenBefore;
     const ledger: Ledger = { marks: due === undefined ? marks : marks.slice(marks.indexOf(due)), forgottenBefore: forgotten };
     // Why first: who finds nothing of a workflow has to know whether there may have been something.
@@ -109,11 +111,11 @@ export class Retention {
     return { producer, removed: await this.#remove(retained, upTo), upTo, heldBy, error: null };
   }
 
-  async #free({ log, bounds }: RetainedLog, old: number): Promise<{ readonly upTo: number; readonly heldBy: string | null }> {
+  async #free({ log, bounds }: RetainedLog, old: number, nowMs: number): Promise<{ readonly upTo: number; readonly heldBy: string | null }> {
     let [upTo, heldBy]: [number, string | null] = [old, null];
     for (const [name, bound] of Object.entries<Bound>({ recovery: () => log.lowWater() - 1, ...bounds })) {
       if (upTo <= 0) break;
-      const free = Math.max(0, await bound(upTo));
+      const free = Math.max(0, await bound(upTo, nowMs));
       if (free < upTo) [upTo, heldBy] = [free, name];
     }
     return { upTo, heldBy };
