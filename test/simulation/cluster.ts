@@ -30,7 +30,7 @@ const LIVES_AFTER_FAULTS_MAX = 40;
 /** No faults at all. */
 export const CALM: Faults = {
   crashPoint: 0, together: 0, crashEveryMs: 0, restartMsMax: 50, patientRestart: 0, sleepEveryMs: 0, drop: 0, repeat: 0, delayMsMax: 5, commitRefused: 0, commitUnknown: 0,
-  cleanFailure: 0, lostAnswer: 0, lostUndoAnswer: 0, slow: 0, blindProbe: 0, foreignEveryMs: 0, holdEveryMs: 0, ordersEveryMs: 0, skewMsMax: 0,
+  cleanFailure: 0, lostAnswer: 0, lostUndoAnswer: 0, slow: 0, blindProbe: 0, foreignEveryMs: 0, holdEveryMs: 0, ordersEveryMs: 0, skewMsMax: 0, lateEveryMs: 0,
 };
 
 export interface ClusterParts {

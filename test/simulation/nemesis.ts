@@ -18,6 +18,7 @@ export class Nemesis {
     this.every(faults.crashEveryMs, () => { cluster.crash(random.happens(faults.together) ? SERVICES : [random.pick(SERVICES)], 'killed'); });
     this.every(faults.sleepEveryMs, () => { cluster.sleep(random.pick(['orchestrator', 'adapter-os', 'policy'] as const), random.pick([500, 5_000, 20_000, 40_000]), random.happens(0.6)); });
     this.every(faults.foreignEveryMs, () => { cluster.target.writeForeign(random.pick(paths), random.happens(0.2) ? null : `foreign ${++this.foreign}`); });
+    this.every(faults.drop === 0 ? 0 : faults.lateEveryMs, () => { cluster.bus.redeliver(); });
     this.every(faults.holdEveryMs, () => people.hold());
     this.every(faults.ordersEveryMs, () => people.orderSomething());
   }

@@ -53,6 +53,8 @@ export interface Faults {
   readonly holdEveryMs: number;
   readonly ordersEveryMs: number;
   readonly skewMsMax: number;
+  /** What seemed lost arrives after all. */
+  readonly lateEveryMs: number;
 }
 
 export function optionsOf(seed: number): Options {
@@ -102,6 +104,7 @@ export function optionsOf(seed: number): Options {
       holdEveryMs: sometimes(at(0.4), () => random.between(5_000, 40_000)),
       ordersEveryMs: sometimes(at(0.5), () => random.between(1_000, 15_000)),
       skewMsMax: sometimes(at(0.3), () => random.pick([500, 5_000, 90_000])),
+      lateEveryMs: sometimes(at(0.6), () => random.between(500, 10_000)),
     },
   };
 }

@@ -153,7 +153,8 @@ export class People {
     for (;;) {
       const gateway = this.cluster.gateway;
       const answered = gateway === null ? Promise.resolve(false) : gateway.query.ask('policy', question, body).then(() => true, (error: unknown) => {
-        if (error instanceof OperationalError && (error.retryable || error.code === 'CRASHED')) return false;
+        // Why: one who has been replaced, or has died, answers for nobody any more.
+        if (error instanceof OperationalError && !(error instanceof Refusal)) return false;
         throw error;
       });
       // Why: whoever asked may have died with the question.

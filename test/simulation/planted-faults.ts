@@ -4,6 +4,7 @@ import type { ActResult, ExecutionAdapter, Image, StepCall, StepJournal, UndoRes
 import { invariant, type JsonObject } from '@aifirst/kernel';
 import { LockTable } from '@aifirst/orchestration';
 import type { Log } from '@aifirst/store';
+import type { Faults, Options } from './options';
 import { scopeOf } from './target-adapter';
 import { fromImage, type Target } from './target';
 
@@ -13,6 +14,9 @@ import { fromImage, type Target } from './target';
  */
 export interface Plant {
   readonly name: string;
+  /** Where few runs are bad enough in the way that shows it. */
+  readonly options?: Partial<Omit<Options, 'faults'>>;
+  readonly faults?: Partial<Faults>;
   readonly adapter?: (adapter: ExecutionAdapter, target: Target) => ExecutionAdapter;
   readonly journal?: (journal: StepJournal) => void;
   readonly orchestratorLog?: (log: Log) => Log;
@@ -26,7 +30,11 @@ export const NOTHING_PLANTED: Plant = { name: 'nothing' };
 const FORGED: Lease = { policyVersion: '1', controlEpoch: Number.MAX_SAFE_INTEGER, expiresAt: Number.MAX_SAFE_INTEGER, mac: 'forged' };
 
 export const PLANTS: readonly Plant[] = [
-  { name: 'no-fence', journal: journal => { partOf(journal, 'fences')['check'] = () => 'pass'; } },
+  {
+    name: 'no-fence', options: { graph: 'random', stepsMax: 8, paths: 40, deadlineMsMin: 600_000 },
+    faults: { drop: 0.3, lateEveryMs: 3_000, crashEveryMs: 5_000, together: 0, restartMsMax: 200, sleepEveryMs: 0, skewMsMax: 0 },
+    journal: journal => { partOf(journal, 'fences')['check'] = () => 'pass'; },
+  },
   { name: 'lease-ignored', journal: journal => { partOf(journal, 'bench')['leave'] = async () => 'granted'; } },
   {
     name: 'repeat-acts-twice',

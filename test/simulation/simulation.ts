@@ -20,6 +20,8 @@ const LIVENESS_MS_MAX = 4 * 60 * 60_000;
 /** After that people decide what waits for them, and roll some of what has ended back. */
 const SETTLING_MS_MAX = 30 * 60_000;
 const DECIDE_EVERY_MS = 2_000;
+/** What was ordered last has begun by then. */
+const QUIET_MS = 1_000;
 /** How often somebody decides on one workflow before he takes its locks away. */
 const DECISIONS_MAX = 4;
 const REMIND_MS = 10_000;
@@ -41,7 +43,8 @@ export interface RunResult {
 }
 
 /** One run: safety under faults, then everything healed and all must come to an end, then people settle what is left. */
-export async function simulate(seed: number, { plant = NOTHING_PLANTED, traceMax = TRACE_LINES, options = optionsOf(seed) }: RunOptions = {}): Promise<RunResult> {
+export async function simulate(seed: number, { plant = NOTHING_PLANTED, traceMax = TRACE_LINES, options: given = optionsOf(seed) }: RunOptions = {}): Promise<RunResult> {
+  const options: Options = { ...given, ...plant.options, faults: { ...given.faults, ...plant.faults } };
   const world = new World();
   const checks = new LiveChecks();
   const history = new History(world, (record, before, after) => checks.fact(record, before, after), () => checks.stored(), traceMax);
@@ -70,6 +73,7 @@ class Run {
   private readonly people: People;
   private readonly random: Random;
   private readonly submissions = new Map<string, Submission>();
+  private isOver = false;
 
   constructor(
     private readonly seed: number, private readonly options: Options, private readonly world: World, private readonly history: History,
@@ -101,6 +105,9 @@ class Run {
     this.decide(new Map());
     const settledAt = world.now + DECIDE_EVERY_MS * (DECISIONS_MAX + 2);
     if (!await this.until(() => world.now >= settledAt && this.restless() === null, SETTLING_MS_MAX)) { this.stuck('settling'); return; }
+    this.isOver = true;
+    const quietAt = world.now + QUIET_MS;
+    if (!await this.until(() => world.now >= quietAt && this.restless() === null, SETTLING_MS_MAX)) { this.stuck('the end'); return; }
     await this.finish(finalChecks(cluster, this.history, this.checks));
   }
 
@@ -137,6 +144,7 @@ class Run {
 
   private decide(taken: Map<string, number>): void {
     this.world.after(DECIDE_EVERY_MS, () => {
+      if (this.isOver) return;
       for (const state of this.history.workflows.values()) {
         if (!PARKED.includes(state.status)) continue;
         const decisions = (taken.get(state.id) ?? 0) + 1;
