@@ -458,7 +458,7 @@ export class Orchestrator {
     const aged: Entry[] = [];
     for (const entry of this.#open.values()) {
       if (aged.length === SNAPSHOTS_PER_COMMIT) break;
-      if (entry.firstPosition <= old && !touched.has(entry.state.id) && !hasEnded(entry.state)) aged.push(entry);
+      if (entry.firstPosition <= old && !(touched.get(entry.state.id)?.facts.length) && !hasEnded(entry.state)) aged.push(entry);
     }
     return aged;
   }

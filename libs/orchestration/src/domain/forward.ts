@@ -18,9 +18,11 @@ export function advanceForward(turn: Turn): void {
   if (turn.at >= state.deadlineAt) return fail(turn, 'DEADLINE_EXCEEDED', `the deadline of ${state.start.deadlineMs} ms is over`);
   if (turnsToFailure(turn) || parksUnknowns(turn) || turn.now.control.epoch === null) return;
   startWhatIsReady(turn);
-  if (turnsToFailure(turn)) return;
-  if (turn.state.steps.every(step => step.status === 'succeeded' || step.status === 'skipped')) end(turn, 'completed', null, null);
+  if (!turnsToFailure(turn)) endIfDone(turn);
 }
+
+function endIfDone(turn: Turn): void { if (isDone(turn.state)) end(turn, 'completed', null, null); }
+const isDone = ({ steps }: Workflow): boolean => steps.every(({ status }) => status === 'succeeded' || status === 'skipped');
 
 function turnsToFailure(turn: Turn): boolean {
   const failed = turn.state.steps.findIndex(step => step.status === 'failed');
@@ -173,7 +175,7 @@ function parkedFailures(turn: Turn): void {
   const { paused, deadlineAt, start } = turn.state;
   if (paused?.failed === true && start.onFailure === 'keep') return fail(turn, paused.code, 'what ran has ended');
   if (paused === null || paused.failed || paused.code === 'OUTCOME_UNKNOWN' || paused.code === 'DEADLINE_EXCEEDED') return;
-  if (turn.at < deadlineAt) return;
+  if (turn.at < deadlineAt || isDone(turn.state)) return;
   if (start.onFailure === 'pause') { turn.record({ name: 'WorkflowPaused', code: 'DEADLINE_EXCEEDED', reason: `the deadline of ${start.deadlineMs} ms is over`, by: 'aifirst', failed: true }); return; }
   fail(turn, 'DEADLINE_EXCEEDED', `the deadline of ${start.deadlineMs} ms is over`);
 }
@@ -192,12 +194,18 @@ export function end(turn: Turn, status: 'completed' | 'rejected' | 'failed' | 'c
   turn.record({ name: 'WorkflowEnded', status, code, reason, residue });
 }
 
+/** Goes on after a pause. What was done when it was paused, or has ended since, is not late. */
+export function resumeForward(turn: Turn, by: string, failedStep: 'retry' | 'skip' | null): void {
+  turn.record({ name: 'WorkflowResumed', by, failedStep });
+  endIfDone(turn);
+}
+
 /** Kill switch or suspension: forward steps wait, undo goes on unless the switch says otherwise. */
 export function applyControl(turn: Turn): void {
   const { epoch, hold } = turn.now.control;
   if (hold === null) {
     // Why: where nobody knows what holds, what was held stays so.
-    if (epoch !== null && isHeldByControl(turn.state)) turn.record({ name: 'WorkflowResumed', by: 'aifirst', failedStep: null });
+    if (epoch !== null && isHeldByControl(turn.state)) resumeForward(turn, 'aifirst', null);
     return;
   }
   if (isForward(turn.state) || (isHeldByControl(turn.state) && turn.state.paused!.code !== hold.code)) {

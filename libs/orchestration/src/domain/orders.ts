@@ -1,6 +1,6 @@
 import { Refusal } from '@aifirst/kernel';
 import type { PrincipalRef, WorkflowOrder, WorkflowStatus } from '@aifirst/contracts';
-import { end, fail } from './forward';
+import { end, fail, resumeForward } from './forward';
 import { beginRollback, requestRollback } from './rollback';
 import type { Turn } from './turn';
 import { hasEnded, isForward, isHeldByControl, isInFlight } from './workflow';
@@ -50,7 +50,7 @@ function resume(turn: Turn, failedStep: 'retry' | 'skip' | undefined, by: string
   if (failedStep === 'skip') {
     turn.state.steps.forEach((step, index) => { if (step.status === 'failed') turn.record({ name: 'StepSkipped', step: turn.plan(index).id, index, why: `skipped by ${by}` }); });
   }
-  turn.record({ name: 'WorkflowResumed', by, failedStep: failedStep ?? (turn.state.paused!.failed ? 'retry' : null) });
+  resumeForward(turn, by, failedStep ?? (turn.state.paused!.failed ? 'retry' : null));
 }
 
 function resolve(turn: Turn, asked: Extract<WorkflowOrder, { order: 'resolve' }>, by: string): void {
@@ -70,6 +70,6 @@ function resolve(turn: Turn, asked: Extract<WorkflowOrder, { order: 'resolve' }>
   const decision = step.decision!.fact;
   if (asked.outcome === 'succeeded') turn.record({ name: 'StepSucceeded', ...ids, output: asked.output ?? null, actSequence: step.actSequence, undoableUntil: null, decision, by }, step.startedFact ?? undefined);
   else turn.record({ name: 'StepFailed', ...ids, error: { code: 'OUTCOME_UNKNOWN', detail: `${asked.reason} (settled by ${by}: it did not happen)`, clean: true }, retryAt: null, decision, by }, step.startedFact ?? undefined);
-  if (turn.state.status === 'paused' && turn.state.paused?.code === 'OUTCOME_UNKNOWN') turn.record({ name: 'WorkflowResumed', by, failedStep: null });
+  if (turn.state.status === 'paused' && turn.state.paused?.code === 'OUTCOME_UNKNOWN') resumeForward(turn, by, null);
   if (turn.state.status === 'rollbackBlocked') turn.record({ name: 'RollbackStarted', reason: asked.reason, by, code: 'RESOLVED' });
 }

@@ -1,1 +1,2 @@
 export * from './workflow-harness';
+export * from './orchestrator-stand';
