@@ -165,7 +165,7 @@ export class Cluster {
   }
 
   private async bringUp(service: SimService, takeOver: boolean): Promise<void> {
-    const { world, history, options } = this.parts;
+    const { world, history } = this.parts;
     const again = (): void => { this.starting.delete(service); this.begin(service, RETRY_START_MS, takeOver); };
     let raw: Log;
     try {
