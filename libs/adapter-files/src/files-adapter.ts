@@ -79,7 +79,7 @@ export class FilesAdapter implements ExecutionAdapter {
       await this.sweepNowAndThen(session);
       return await prepareImage(session, call) as unknown as Image;
     } catch (error) {
-      if (session?.step !== null && isExpected(error)) await discard(session.aside!, session.step);
+      if (session?.step !== undefined && session.step !== null && isExpected(error)) await discard(session.aside!, session.step);
       throw cannotDo(error);
     } finally { held.close(); }
   }
@@ -96,7 +96,7 @@ export class FilesAdapter implements ExecutionAdapter {
       if (!isExpected(error)) throw error;
       const { code, message } = cannotDo(error);
       if (act.begun || code === 'STEP_LOCKED') return { outcome: 'unknown', error: { code: 'OUTCOME_UNKNOWN', detail: message, clean: false } };
-      if (session?.step !== null) await discard(session.aside!, session.step, this.boundary);
+      if (session?.step !== undefined && session.step !== null) await discard(session.aside!, session.step, this.boundary);
       return { outcome: 'failed', error: { code, detail: message, clean: true } };
     } finally { held.close(); }
   }
