@@ -59,6 +59,54 @@ describe('LockTable', () => {
     expect(table.request(MID, [lock('f', 'intentWrite'), lock('f/y')], false, 0).answer).toBe('granted');
     expect(table.request(YOUNG, [lock('f', 'read')], false, 0).answer).toBe('waiting');
   });
+  it('lets whoever leaves the queue hold up nobody', () => {
+    const table = new LockTable();
+    table.request(OLD, [lock('a')], false, 0);
+    table.request(MID, [lock('a'), lock('b')], false, 0);
+    table.request(YOUNG, [lock('b')], false, 0);
+    table.cancel(MID);
+    expect(table.grantWaiting(0).map(g => g.workflow)).toEqual([YOUNG]);
+    table.release(OLD);
+    expect(table.grantWaiting(0)).toEqual([]);
+  });
+  it('leaves nobody waiting who could go on, and none who holds waiting for an older one, whatever happens', () => {
+    const modes = fc.constantFrom<LockMode>('read', 'write', 'intentRead', 'intentWrite');
+    const locks = fc.array(fc.record({ resource: fc.constantFrom('a', 'b', 'c'), mode: modes }), { minLength: 1, maxLength: 3 });
+    const act = fc.record({ who: fc.constantFrom('1', '2', '3', '4', '5'), what: fc.constantFrom('request', 'request', 'request', 'cancel', 'release'), locks });
+    fc.assert(fc.property(fc.array(act, { maxLength: 40 }), acts => {
+      const table = new LockTable();
+      const held = new Map<string, Lock[]>();
+      const wanted = new Map<string, { locks: readonly Lock[]; late: boolean }>();
+      const drop = (who: string) => { table.release(who); held.delete(who); wanted.delete(who); };
+      for (const { who, what, locks: asked } of acts) {
+        if (what === 'release') drop(who);
+        else if (what === 'cancel') { table.cancel(who); wanted.delete(who); }
+        else {
+          const late = held.has(who);
+          const { answer } = table.request(who, asked, late, 0);
+          wanted.delete(who);
+          if (answer === 'granted') held.set(who, [...held.get(who) ?? [], ...asked]);
+          else if (answer === 'die') drop(who);
+          else wanted.set(who, { locks: asked, late });
+        }
+        for (let moved = true; moved;) {
+          const granted = table.grantWaiting(0);
+          const yielding = table.yielding();
+          for (const { workflow, locks: got } of granted) { held.set(workflow, [...held.get(workflow) ?? [], ...got]); wanted.delete(workflow); }
+          for (const { workflow } of yielding) drop(workflow);
+          moved = granted.length + yielding.length > 0;
+        }
+        expect(table.waiting).toBe(wanted.size);
+        for (const [waiter, want] of wanted) {
+          // Why a table of its own: holders as they are, and nobody else who waits.
+          const probe = new LockTable();
+          for (const [holder, has] of held) probe.grant(holder, has, 0);
+          for (const [other, { locks: others, late }] of wanted) if (other !== waiter && (late || other < waiter)) probe.request(other, others, late, 0);
+          expect(probe.request(waiter, want.locks, want.late, 0).answer).toBe('waiting');
+        }
+      }
+    }), { numRuns: 500 });
+  });
   it('never lets two hold what conflicts, and everybody comes to an end', () => {
     const modes = fc.constantFrom<LockMode>('read', 'write', 'intentRead', 'intentWrite');
     const wants = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c', 'd'), modes), { minLength: 1, maxLength: 4 });
