@@ -94,10 +94,12 @@ export class LogTrim1780000005000 implements MigrationInterface {
           more := false;
           IF last <= start THEN RETURN; END IF;
           stop := least(last, start + greatest(most, 1));
-          WITH seen AS MATERIALIZED (SELECT DISTINCT l.stream FROM log l WHERE l.writer = of_writer AND l.position > start AND l.position <= stop),
-            ended AS MATERIALIZED (SELECT s.stream FROM seen s WHERE s.stream <> ALL (keep)
-              AND NOT EXISTS (SELECT FROM log l WHERE l.stream = s.stream AND l.writer = of_writer AND l.position > stop)),
-            gone AS (DELETE FROM log l USING ended e WHERE l.stream = e.stream AND l.writer = of_writer RETURNING (l.ctid::text::point)[0]::int8 AS block),
+          -- Why the offsets: whatever the planner believes, positions are looked up by the BRIN and streams by their index.
+          WITH seen AS MATERIALIZED (SELECT DISTINCT l.stream FROM (SELECT * FROM log WHERE log.position > start AND log.position <= stop OFFSET 0) AS l WHERE l.writer = of_writer),
+            lines AS MATERIALIZED (SELECT l.stream, l.version, l.position FROM seen s
+              CROSS JOIN LATERAL (SELECT * FROM log WHERE log.stream = s.stream AND log.writer = of_writer OFFSET 0) AS l WHERE s.stream <> ALL (keep)),
+            ended AS MATERIALIZED (SELECT l.stream, l.version FROM (SELECT *, max(position) OVER (PARTITION BY stream) AS latest FROM lines) AS l WHERE l.latest <= stop),
+            gone AS (DELETE FROM log l USING ended e WHERE l.stream = e.stream AND l.version = e.version AND l.writer = of_writer RETURNING (l.ctid::text::point)[0]::int8 AS block),
             noted AS (INSERT INTO log_gap (block) SELECT DISTINCT g.block - g.block % 32 FROM gone g ON CONFLICT (block) DO UPDATE SET since = clock_timestamp())
           SELECT count(*) INTO removed FROM gone;
           UPDATE log_trim t SET up_to = stop WHERE t.writer = of_writer;
@@ -106,6 +108,7 @@ export class LogTrim1780000005000 implements MigrationInterface {
       CREATE FUNCTION tidy_log(most int4) RETURNS int4 LANGUAGE plpgsql SECURITY DEFINER AS $$
         DECLARE gap int8; tidied int4 := 0;
         BEGIN
+          PERFORM brin_summarize_new_values('log_position');
           FOR gap IN SELECT g.block FROM log_gap g WHERE g.since < clock_timestamp() - interval '10 minutes' ORDER BY g.block LIMIT most LOOP
             PERFORM brin_desummarize_range('log_position', gap);
             PERFORM brin_summarize_range('log_position', gap);
