@@ -131,6 +131,12 @@ describe('what is not known', () => {
     unknownFor(run, 'read').report('c', 'failed');
     expect(run.report('a', 'succeeded').status).toBe('rolledBack');
   });
+  it('and was settled by a person is taken back before what it acted on', () => {
+    const run = unknownFor(begun([write('a', 'd'), write('u', 'd/f', { after: [] }), aStep('c', { after: [0, 1] })]).decided().report('a', 'succeeded'), 'u');
+    run.order({ order: 'resolve', step: 'u', outcome: 'succeeded', reason: 'seen' }).report('c', 'failed');
+    expect(run.commands('UndoStep')).toEqual(['u']);
+    expect(run.report('u', 'succeeded').commands('UndoStep')).toEqual(['u', 'a']);
+  });
   it('while a sibling fails, what can be is undone and the rest waits for a person', () => {
     const run = unknownFor(begun([write('a', 'x'), aStep('u'), aStep('f')]).decided().report('a', 'succeeded'), 'u').report('f', 'failed');
     expect([run.status, run.commands('UndoStep')]).toEqual(['rollingBack', ['a']]);

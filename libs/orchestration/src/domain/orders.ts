@@ -68,7 +68,9 @@ function resolve(turn: Turn, asked: Extract<WorkflowOrder, { order: 'resolve' }>
   }
   if (step.status !== 'unknown') throw new Refusal({ code: 'WRONG_STATE', detail: `step \`${asked.step}\` is \`${step.status}\`, its outcome is not unknown` }, { status: turn.state.status });
   const decision = step.decision!.fact;
-  if (asked.outcome === 'succeeded') turn.record({ name: 'StepSucceeded', ...ids, output: asked.output ?? null, actSequence: step.actSequence, undoableUntil: null, decision, by }, step.startedFact ?? undefined);
+  // Why the last: nothing that touches the same begins while it is unknown, so it acted after all that has ended.
+  const actSequence = Math.max(...turn.state.steps.map(other => other.actSequence)) + 1;
+  if (asked.outcome === 'succeeded') turn.record({ name: 'StepSucceeded', ...ids, output: asked.output ?? null, actSequence, undoableUntil: null, decision, by }, step.startedFact ?? undefined);
   else turn.record({ name: 'StepFailed', ...ids, error: { code: 'OUTCOME_UNKNOWN', detail: `${asked.reason} (settled by ${by}: it did not happen)`, clean: true }, retryAt: null, decision, by }, step.startedFact ?? undefined);
   if (turn.state.status === 'paused' && turn.state.paused?.code === 'OUTCOME_UNKNOWN') resumeForward(turn, by, null);
   if (turn.state.status === 'rollbackBlocked') turn.record({ name: 'RollbackStarted', reason: asked.reason, by, code: 'RESOLVED' });
