@@ -29,6 +29,7 @@ export interface FilesAdapterOptions {
 
 type AnyVerb = Verb<ActImage, unknown>;
 const VERBS: Readonly<Record<string, AnyVerb>> = { place: placing, append: appending, delete: deleting, move: moving } as unknown as Readonly<Record<string, AnyVerb>>;
+const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));
 const READ_ONLY = new Set(['fs.read', 'fs.list']);
 
 const LOCK_MS_MAX = 10_000;
@@ -64,8 +65,13 @@ export class FilesAdapter implements ExecutionAdapter {
       if (typeof path !== 'string') continue;
       keys.add(`file:${root}/${path}`);
       if (call.capability === 'fs.append' && !path.includes('\0') && fs.existsSync(`${root}/${path}`)) continue;
-      const slash = path.lastIndexOf('/');
-      keys.add(`file:${root}/${slash < 0 ? '' : path.slice(0, slash)}`);
+      // Why further up: a missing parent is made in the deepest folder there is, and an undo takes made ones away again; the
+      // times of change of every folder that an act may touch must follow one another from image to image.
+      const undoes = call.key.endsWith('/undo');
+      for (let folder = parentOf(path); ; folder = parentOf(folder)) {
+        keys.add(`file:${root}/${folder}`);
+        if (folder === '' || folder.includes('\0') || (!undoes && fs.existsSync(`${root}/${folder}`))) break;
+      }
     }
     return [...keys].sort();
   }
