@@ -31,11 +31,11 @@ const FORGED: Lease = { policyVersion: '1', controlEpoch: Number.MAX_SAFE_INTEGE
 
 export const PLANTS: readonly Plant[] = [
   {
-    name: 'no-fence', options: { graph: 'random', stepsMax: 8, paths: 40, deadlineMsMin: 600_000 },
+    name: 'no-fence', options: { graph: 'random', stepsMax: 8, paths: 40, deadlineMsMin: 600_000, faultsMs: 60_000, references: 0 },
     faults: { drop: 0.3, lateEveryMs: 3_000, crashEveryMs: 5_000, together: 0, restartMsMax: 200, sleepEveryMs: 0, skewMsMax: 0 },
     journal: journal => { partOf(journal, 'fences')['check'] = () => 'pass'; },
   },
-  { name: 'lease-ignored', journal: journal => { partOf(journal, 'bench')['leave'] = async () => 'granted'; } },
+  { name: 'lease-ignored', faults: { holdEveryMs: 3_000, delayMsMax: 5_000 }, journal: journal => { partOf(journal, 'bench')['leave'] = async () => 'granted'; } },
   {
     name: 'repeat-acts-twice',
     // Takes every key as if nobody had it, and never looks whether somebody has.
@@ -102,7 +102,7 @@ export const PLANTS: readonly Plant[] = [
     },
   },
   {
-    name: 'lost-and-never-sent-again',
+    name: 'lost-and-never-sent-again', faults: { drop: 0.35, lateEveryMs: 0 },
     // A row that holds nothing but what was sent before is stored empty.
     orchestratorLog: log => ({
       ...log, get producer() { return log.producer; }, get epoch() { return log.epoch; },
