@@ -248,14 +248,20 @@ export class Orchestrator {
       try {
         return await this.#log.commit(unit);
       } catch (error) {
-        if (this.#stopped || error instanceof VersionConflict || !(error instanceof OperationalError && error.retryable)) throw error;
+        if (error instanceof VersionConflict || !(error instanceof OperationalError && error.retryable)) throw error;
+        if (!this.#stopped) await this.#pause(pauseMs);
+        if (this.#stopped) throw error;
       }
-      await new Promise<void>(resolve => {
-        const cancel = this.#options.clock.after(pauseMs, resolve);
-        this.#endPause = () => { cancel(); resolve(); };
-      });
-      this.#endPause = null;
     }
+  }
+
+  /** Ends early when it is stopped. */
+  async #pause(ms: number): Promise<void> {
+    await new Promise<void>(resolve => {
+      const cancel = this.#options.clock.after(ms, resolve);
+      this.#endPause = () => { cancel(); resolve(); };
+    });
+    this.#endPause = null;
   }
 
   /**

@@ -12,25 +12,28 @@ export class OrchestratorService {
   constructor(private readonly orchestrator: Orchestrator, private readonly log: Log, private readonly bus: MessageBus, private readonly query: ServiceQuery) {}
 
   async start(): Promise<void> {
-    this.#answer();
-    await this.orchestrator.start();
+    const started = this.orchestrator.start();
+    this.#answer(started);
+    await started;
     this.#consumer = await this.bus.subscribe({
       group: 'orchestrator.workflows', topics: [TOPICS.workflowCommands, TOPICS.decisionEvents, TOPICS.stepEvents],
       from: () => this.log.positions(), handle: batch => this.orchestrator.handle(batch),
     });
   }
 
+  /** Why both at once: the batch under way may wait for a store that is away; the orchestrator gives it back. */
   async stop(): Promise<void> {
-    await this.#consumer?.stop();
-    await this.orchestrator.stop();
+    await Promise.all([this.#consumer?.stop(), this.orchestrator.stop()]);
   }
 
   lag(): number { return this.#consumer?.lag() ?? 0; }
 
-  #answer(): void {
+  /** @param started before that nobody knows what is open: who asks waits */
+  #answer(started: Promise<void>): void {
     const { orchestrator, log, query } = this;
     const on = <K extends keyof OrchestratorQuestions>(question: K, handler: (body: OrchestratorQuestions[K][0]) => Promise<OrchestratorQuestions[K][1]> | OrchestratorQuestions[K][1]) => query.answer('orchestrator', question, handler);
     on('order', async asked => {
+      await started;
       if (!isUuid(asked.workflow)) throw new Refusal({ code: 'NOT_FOUND', detail: 'there is no such workflow' });
       if (asked.order.order === 'rollback' && asked.by.kind === 'agent') {
         const decision = await query.ask<StepDecision>('policy', 'decideRollback', { tenant: asked.tenant, workflow: asked.workflow, by: asked.by });
@@ -44,8 +47,8 @@ export class OrchestratorService {
       const items = rows.filter(row => row.tenant === tenant).flatMap(row => row.messages.filter(isFact).map(message => message.event));
       return { items: items.filter(event => (event.sequence ?? 0) > after).slice(0, limit) };
     });
-    on('inUse', asked => ({ workflows: [...orchestrator.inUse(asked)] }));
-    on('locks', ({ tenant, limit, after }) => ({ items: orchestrator.locks(tenant).filter(lock => after === undefined || lock.id > after).slice(0, limit) }));
-    on('breakLock', ({ tenant, id, by, reason }) => orchestrator.breakLock(tenant, id, by, reason));
+    on('inUse', async asked => { await started; return { workflows: [...orchestrator.inUse(asked)] }; });
+    on('locks', async ({ tenant, limit, after }) => { await started; return { items: orchestrator.locks(tenant).filter(lock => after === undefined || lock.id > after).slice(0, limit) }; });
+    on('breakLock', async ({ tenant, id, by, reason }) => { await started; return orchestrator.breakLock(tenant, id, by, reason); });
   }
 }
