@@ -12,6 +12,13 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 loadTypeScript(root);
 const { simulate, PLANTS: plants } = createRequire(import.meta.url)(join(root, 'test/simulation/index.ts'));
 
+let running;
+process.on('unhandledRejection', error => {
+  console.error(error);
+  console.log(`VIOLATION nobody waited for an error: ${error}\nagain: npm run simulate -- --seed ${running} --trace`);
+  process.exit(1);
+});
+
 const given = readArguments(process.argv.slice(2));
 process.exitCode = given.seed === undefined ? await many(given) : await one(given);
 
@@ -39,6 +46,7 @@ async function many({ seeds, from, plant }) {
   const sum = { workflows: 0, events: 0, virtualMs: 0 };
   const ends = {};
   for (let seed = from; seed < from + seeds; seed++) {
+    running = seed;
     const result = await simulate(seed, { plant });
     if (result.violations.length > 0) { tell(result, true); return 1; }
     for (const name of Object.keys(sum)) sum[name] += result[name];
@@ -52,6 +60,7 @@ async function many({ seeds, from, plant }) {
 }
 
 async function one({ seed, trace, plant }) {
+  running = seed;
   const result = await simulate(seed, { plant, ...(trace ? { traceMax: Infinity } : {}) });
   tell(result, trace || result.violations.length > 0);
   return result.violations.length > 0 ? 1 : 0;

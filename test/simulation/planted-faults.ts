@@ -31,8 +31,8 @@ const FORGED: Lease = { policyVersion: '1', controlEpoch: Number.MAX_SAFE_INTEGE
 
 export const PLANTS: readonly Plant[] = [
   {
-    name: 'no-fence', options: { graph: 'random', stepsMax: 8, paths: 40, deadlineMsMin: 600_000, faultsMs: 60_000, references: 0 },
-    faults: { drop: 0.3, lateEveryMs: 3_000, crashEveryMs: 5_000, together: 0, restartMsMax: 200, sleepEveryMs: 0, skewMsMax: 0 },
+    name: 'no-fence', options: { graph: 'random', stepsMax: 8, paths: 40, deadlineMsMin: 600_000, faultsMs: 60_000, references: 0, hopeless: 0, forbidden: 0 },
+    faults: { drop: 0.3, lateEveryMs: 3_000, crashEveryMs: 1_200, crashPoint: 0, together: 0, restartMsMax: 200, sleepEveryMs: 0, skewMsMax: 0, delayMsMax: 500, slow: 0.5, lostAnswer: 0 },
     journal: journal => { partOf(journal, 'fences')['check'] = () => 'pass'; },
   },
   { name: 'lease-ignored', faults: { holdEveryMs: 3_000, delayMsMax: 5_000 }, journal: journal => { partOf(journal, 'bench')['leave'] = async () => 'granted'; } },
