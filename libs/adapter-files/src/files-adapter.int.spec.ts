@@ -306,6 +306,15 @@ describe('several processes', () => {
     expect(keys('fs.append', { path: 'd/log' })).toEqual(['file:/d/log']);
     expect(keys('fs.append', { path: 'd/new' })).toEqual(['file:/d', 'file:/d/new']);
     expect(keys('fs.read', { path: 'd/f' })).toEqual([]);
+    expect(keys('fs.write', { path: 'd/p/q/f' })).toEqual(['file:/d', 'file:/d/p', 'file:/d/p/q', 'file:/d/p/q/f']);
+  });
+
+  it('take turns, when they are undone, on every folder that may go with them', () => {
+    put('d/e/log');
+    for (const capability of ['fs.write', 'fs.append']) {
+      const call = aFileCall(root, capability, { path: 'd/e/log' }, { key: 'w/step/1/undo' });
+      expect(adapter.serialiseOn(call).map(key => key.replace(root, ''))).toEqual(['file:/', 'file:/d', 'file:/d/e', 'file:/d/e/log']);
+    }
   });
 
   it('find what a crash left behind before it was recorded gone after a day, and a sleeper does not begin', async () => {

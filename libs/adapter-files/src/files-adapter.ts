@@ -64,10 +64,11 @@ export class FilesAdapter implements ExecutionAdapter {
     for (const path of [call.input['path'], call.input['to']]) {
       if (typeof path !== 'string') continue;
       keys.add(`file:${root}/${path}`);
-      if (call.capability === 'fs.append' && !path.includes('\0') && fs.existsSync(`${root}/${path}`)) continue;
+      const undoes = call.key.endsWith('/undo');
+      // Why not an undo's: it takes the file away if it was made, and with it perhaps its folder.
+      if (call.capability === 'fs.append' && !undoes && !path.includes('\0') && fs.existsSync(`${root}/${path}`)) continue;
       // Why further up: a missing parent is made in the deepest folder there is, and an undo takes made ones away again; the
       // times of change of every folder that an act may touch must follow one another from image to image.
-      const undoes = call.key.endsWith('/undo');
       for (let folder = parentOf(path); ; folder = parentOf(folder)) {
         keys.add(`file:${root}/${folder}`);
         if (folder === '' || folder.includes('\0') || (!undoes && fs.existsSync(`${root}/${folder}`))) break;

@@ -191,6 +191,22 @@ describe('acts', () => {
     expect(new Set(sequences).size).toBe(20);
   });
 
+  it('wait again for what they come to touch while they wait', async () => {
+    const stand = await aStand();
+    // As a folder that was there when it queued, and that the one before it takes away.
+    stand.adapter.alsoOn = ({ step }) => (step === 'other' || (step === 'mover' && stand.adapter.target.values.has('k')) ? ['folder'] : []);
+    const go = new Map<string, () => void>();
+    stand.adapter.before = (method, { step }) => (method === 'execute' && step !== 'mover' ? new Promise<void>(resolve => go.set(step, resolve)) : undefined);
+    await stand.send(stand.execute({ step: 'first', index: 0, input: put('k') }), stand.execute({ step: 'mover', index: 1, input: put('k') }), stand.execute({ step: 'other', index: 2, input: put('o') }));
+    go.get('first')!();
+    await settled();
+    expect(await stand.outcomes()).toEqual(['first forward succeeded']);
+    go.get('other')!();
+    await settled();
+    expect(await stand.outcomes()).toEqual(['first forward succeeded', 'other forward succeeded', 'mover forward succeeded']);
+    expect(stand.adapter.activeMax).toBe(2);
+  });
+
   it('that wait for their turn are refused when their lease ends', async () => {
     const stand = await aStand();
     const release = held(stand, step => step === 's0');

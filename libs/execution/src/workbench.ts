@@ -97,18 +97,21 @@ export class Workbench {
 
   /** Waits until no other call works on the same things. */
   async turn(task: Task, { adapter, call }: Made): Promise<Turn | Stopped | { readonly error: ReturnType<typeof clean> }> {
-    let keys: readonly string[];
     try {
-      keys = adapter.serialiseOn(call);
+      for (let keys = adapter.serialiseOn(call); ;) {
+        const turn = this.serialiser.enter(keys.map(key => `${adapter.name} ${key}`));
+        if (turn.isFirst()) return turn;
+        const stopped = await this.wait<'first' | Stopped>(task, () => (turn.isFirst() ? 'first' : this.overOf(task)), look => { turn.onFirst = look; });
+        if (stopped !== 'first') { turn.leave(); return stopped; }
+        // Why: those before it may have changed what it is going to touch, and with it what it must have to itself.
+        const now = keysAfterWaiting(turn, () => adapter.serialiseOn(call));
+        if (now.every(key => keys.includes(key))) return turn;
+        turn.leave();
+        keys = [...new Set([...keys, ...now])];
+      }
     } catch (error) {
       return { error: clean('ADAPTER_ERROR', `the call can't be put in order: ${namedError(error)}`) };
     }
-    const turn = this.serialiser.enter(keys.map(key => `${adapter.name} ${key}`));
-    if (turn.isFirst()) return turn;
-    const stopped = await this.wait<'first' | Stopped>(task, () => (turn.isFirst() ? 'first' : this.overOf(task)), look => { turn.onFirst = look; });
-    if (stopped === 'first') return turn;
-    turn.leave();
-    return stopped;
   }
 
   /** Runs one method of an adapter under its time-out. `act` may take long and has plenty of places, the others have few. */
@@ -242,6 +245,11 @@ export class Workbench {
     task.look = null;
     return value;
   }
+}
+
+/** Nobody may stay in the queues who has no way out of them. */
+function keysAfterWaiting(turn: Turn, keys: () => readonly string[]): readonly string[] {
+  try { return keys(); } catch (error) { turn.leave(); throw error; }
 }
 
 /** `<workflow>/x<version>`: unique in this journal, and the same however often it is tried. */

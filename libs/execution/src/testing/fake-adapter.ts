@@ -27,6 +27,8 @@ export class FakeAdapter implements ExecutionAdapter {
   after: (method: Method, call: StepCall) => Promise<void> | void = () => undefined;
   /** Takes the place of an answer. */
   answer: (method: Method, call: StepCall) => unknown = () => undefined;
+  /** What a call must have to itself beside its key; may change with the target. */
+  alsoOn: (call: StepCall) => readonly string[] = () => [];
   active = 0;
   activeMax = 0;
 
@@ -42,7 +44,7 @@ export class FakeAdapter implements ExecutionAdapter {
   }
 
   async probeConnection(): Promise<{ readonly limitations: readonly string[] }> { return { limitations: [] }; }
-  serialiseOn(call: StepCall): readonly string[] { return [String(call.input['key'])]; }
+  serialiseOn(call: StepCall): readonly string[] { return [String(call.input['key']), ...this.alsoOn(call)]; }
 
   async prepare(call: StepCall): Promise<Image> {
     return this.doing('prepare', call, () => {
