@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, 
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { after, expectStatus, noop, ref, stepOf, type AgentClient } from '../support/agent';
+import { AuditLog } from '../support/audit-log';
 import type { Answer, Body } from '../support/http';
 import { useStack } from '../support/stack';
 import { treeOf } from '../support/tree';
@@ -174,6 +175,7 @@ describe('what is refused', () => {
     expect(stepOf(workflow, 'b')).toMatchObject({ status: 'failed', attempts: 0, error: { code: 'POLICY_DENIED', clean: true }, decision: { outcome: 'deny', reason: expect.any(String) } });
     expect(stepOf(workflow, 'a')).toMatchObject({ status: 'skipped', attempts: 0 });
     expect(workflow.statusReason).toMatchObject({ code: 'POLICY_DENIED' });
+    await new AuditLog(world.stack.admin).settled([workflow.id]);
     const entries = await world.stack.admin.all(`/v1/audit/entries?workflow=${workflow.id}&type=aifirst.workflow.policy-decided.v1`);
     expect(entries.map(({ event }) => event.data.decisions.find((one: Body) => one.step === 'b').outcome)).toEqual(['deny']);
   });
