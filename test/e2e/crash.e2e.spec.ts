@@ -9,6 +9,8 @@ import { pause, sizeOf, until } from '../support/wait';
 const KILLS = sizeOf('AIFIRST_KILLS', 4);
 const WORKFLOWS = sizeOf('AIFIRST_WORKFLOWS', 60);
 const IN_FLIGHT = sizeOf('AIFIRST_IN_FLIGHT', 12);
+/** So many of each share are sent right before the kill. */
+const LATE = 4;
 const END_MS_MAX = 120_000;
 /** How long it runs between two kills, spread so that kills meet everything, the recovery too. */
 const lives = (kill: number): number => [150, 700, 20, 400, 1_200, 80, 300, 5][kill % 8]!;
@@ -22,17 +24,22 @@ describe(`killed with SIGKILL ${KILLS} times while ${WORKFLOWS} workflows are in
     stack = await Stack.start({ env: { LOG_LEVEL: 'warn' } });
     agent = await stack.agent();
     load = new AppendLoad(stack, agent);
+    load.allowed = 0;
     const sending = load.sendAll(WORKFLOWS, IN_FLIGHT);
     for (let kill = 0; kill < KILLS; kill++) {
-      // Why spread over the load: the last kills must find something in flight too.
+      // Why spread over the load, and the last of a share held back: every kill must find something in flight, however fast the machine is.
       const share = Math.floor(((kill + 1) / (KILLS + 1)) * WORKFLOWS);
-      await until('enough was sent to kill it again', () => load.sent.filter(({ workflow }) => workflow !== null).length >= share || load.sent.length >= WORKFLOWS, 120_000, 2);
+      load.allowed = share - LATE;
+      await until('enough was sent to kill it again', () => load.sent.filter(({ workflow }) => workflow !== null).length >= load.allowed, 120_000, 2);
       await pause(lives(kill));
+      load.allowed = share;
+      await until('some wait for their answer', () => load.waiting > 0, 10_000, 1);
       await stack.kill9();
       await stack.launch();
       if (kill % 3 !== 1) await stack.ready();
     }
     await stack.ready();
+    load.allowed = Infinity;
     await sending;
   }, 60_000 + KILLS * 30_000 + WORKFLOWS * 1_000);
   afterAll(async () => { await stack?.stop(); });

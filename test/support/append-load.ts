@@ -17,6 +17,10 @@ export class AppendLoad {
   readonly sent: Sent[] = [];
   /** How often a caller had no answer. */
   lost = 0;
+  /** Intents that wait for their answer. */
+  waiting = 0;
+  /** `sendAll` sends no intent of this number or above until it is raised. */
+  allowed = Infinity;
 
   /** @param name tells it from other loads of the same agent; its files lie in a folder of this name */
   constructor(private readonly stack: Stack, private readonly agent: AgentClient, private readonly name = 'load') {}
@@ -32,6 +36,7 @@ export class AppendLoad {
       noop('end', one.shouldFail ? { fail: 'clean' } : {}, after(...files.map((_, at) => `append${at}`))),
     ];
     for (;;) {
+      this.waiting++;
       try {
         const answer = await this.agent.submit(steps, { goal: one.key, labels: { load: this.name } }, { 'idempotency-key': one.key });
         if (answer.status === 202) { one.workflow = answer.body.workflowId; return one; }
@@ -39,6 +44,8 @@ export class AppendLoad {
       } catch (error) {
         if (error instanceof Unexpected) throw error;
         this.lost++;
+      } finally {
+        this.waiting--;
       }
       await pause(50);
     }
@@ -47,7 +54,12 @@ export class AppendLoad {
   /** All of them, so many at a time. */
   async sendAll(count: number, concurrency: number, first = this.sent.length): Promise<void> {
     let next = first;
-    await Promise.all(Array.from({ length: concurrency }, async () => { while (next < first + count) await this.send(next++); }));
+    await Promise.all(Array.from({ length: concurrency }, async () => {
+      while (next < first + count) {
+        if (next < this.allowed) await this.send(next++);
+        else await pause(2);
+      }
+    }));
   }
 
   /** Waits for the end of all, then holds the files against it. @returns what is wrong, as lines */
