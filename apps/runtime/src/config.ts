@@ -13,14 +13,13 @@ export class ConfigInvalid extends OperationalError {
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-export interface RuntimeConfig {
+/** What every process takes from its environment. */
+export interface CommonConfig {
   /** 0: any free port. */
   readonly port: number;
   readonly host: string;
   /** Absolute. */
   readonly dataDir: string;
-  /** Absent: the embedded PostgreSQL. Hold secrets: never into a log. */
-  readonly databaseUrl?: string;
   /** Services with a database of their own. */
   readonly serviceDatabaseUrls: Readonly<Partial<Record<ServiceName, string>>>;
   /** Absent: the one in `DATA_DIR/admin.token` (`ensureAdminToken`). */
@@ -34,10 +33,39 @@ export interface RuntimeConfig {
   readonly historyDays: number;
   /** The `aud` of signatures and the origin of checkpoints. */
   readonly deployment: string;
-  /** Whether the first start makes the connection `workspace` and the agent `demo`. */
-  readonly demo: boolean;
   readonly otlpEndpoint?: string;
   readonly logLevel: LogLevel;
+}
+
+/** Of everything in one process. */
+export interface RuntimeConfig extends CommonConfig {
+  /** Absent: the embedded PostgreSQL. Hold secrets: never into a log. */
+  readonly databaseUrl?: string;
+  /** Whether the first start makes the connection `workspace` and the agent `demo`. */
+  readonly demo: boolean;
+}
+
+/** How Kafka is reached. Hold secrets: never into a log. */
+export interface KafkaConfig {
+  readonly brokers: readonly string[];
+  readonly sasl?: { readonly mechanism: SaslMechanism; readonly username: string; readonly password: string };
+  /** Paths of PEM files; present: TLS is spoken. */
+  readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
+  /** Of every topic of ours that is made. */
+  readonly partitions: number;
+}
+const SASL_MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
+export type SaslMechanism = (typeof SASL_MECHANISMS)[number];
+
+/** Of one service in a process of its own. */
+export interface ServiceConfig extends CommonConfig {
+  readonly service: ServiceName;
+  readonly databaseUrl: string;
+  readonly kafka: KafkaConfig;
+  /** Where each service is asked; several copies, several addresses. */
+  readonly urls: Readonly<Record<ServiceName, readonly string[]>>;
+  /** Where this process is reached by others. */
+  readonly advertisedUrl?: string;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -45,6 +73,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const SERVICES: readonly ServiceName[] = ['gateway', 'orchestrator', 'policy', 'audit', 'adapter-os', 'adapter-http', 'adapter-sql', 'adapter-cloud'];
 const variableOf = (service: ServiceName, suffix: string): string => `${service.toUpperCase().replaceAll('-', '_')}_${suffix}`;
 
+const PORT = 7_400;
 const PORT_MAX = 65_535;
 /** A hundred years: whoever means for ever. */
 const DAYS_MAX = 36_500;
@@ -52,10 +81,14 @@ const DAYS_MAX = 36_500;
 const ADMIN_TOKEN_LENGTH_MAX = 512;
 const ADMIN_TOKEN_LENGTH_MIN = 8;
 
+interface Refused { readonly variables: RegExp; readonly instead: string }
+
+/** What nothing has a use for yet. */
+const NOT_BUILT: readonly Refused[] = [{ variables: /^OIDC_(ISSUER|AUDIENCE)$/, instead: 'signing in by OpenID Connect is not built yet; people use tokens' }];
+
 /** What one process with everything in it has no use for. Refused, because a setting that does nothing misleads. */
-const NOT_HERE: readonly { readonly variables: RegExp; readonly instead: string }[] = [
+const NOT_HERE: readonly Refused[] = [
   { variables: /^KAFKA_(BROKERS|SASL_(MECHANISM|USERNAME|PASSWORD)|TLS_(CA|CERT|KEY))$/, instead: 'Kafka comes with start:distributed; this start uses its embedded log' },
-  { variables: /^OIDC_(ISSUER|AUDIENCE)$/, instead: 'signing in by OpenID Connect is not built yet; people use tokens' },
   { variables: new RegExp(`^(${SERVICES.map(service => variableOf(service, 'URLS')).join('|')})$`), instead: 'addresses of services come with start:distributed; here all of them are in one process' },
 ];
 
@@ -65,17 +98,70 @@ const NOT_HERE: readonly { readonly variables: RegExp; readonly instead: string 
  * @throws ConfigInvalid for the first thing that is wrong
  */
 export function readConfig(env: Environment, workingDirectory: string = process.cwd()): RuntimeConfig {
-  refuseWhatIsNotHere(env);
+  refuse(env, NOT_HERE);
+  refuse(env, NOT_BUILT);
+  const databaseUrl = postgresUrl(env, 'DATABASE_URL');
+  return { ...commonConfig(env, workingDirectory, PORT), ...(databaseUrl === undefined ? {} : { databaseUrl }), demo: flag(env, 'DEMO', true) };
+}
+
+/**
+ * The same for one service in a process of its own.
+ * @throws ConfigInvalid for the first thing that is wrong
+ */
+export function readServiceConfig(env: Environment, service: ServiceName, workingDirectory: string = process.cwd()): ServiceConfig {
+  refuse(env, NOT_BUILT);
+  const brokers = list(env, 'KAFKA_BROKERS');
+  if (brokers.length === 0) throw new ConfigInvalid('KAFKA_BROKERS', 'KAFKA_BROKERS is not set: services of their own talk by Kafka; name its brokers, such as 127.0.0.1:9092 (`npm run kafka` starts one), or start everything in one process with `npm start`');
+  for (const broker of brokers) if (!/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}$/.test(broker)) bad('KAFKA_BROKERS', broker, 'a list of host:port');
+  const databaseUrl = postgresUrl(env, 'DATABASE_URL') ?? postgresUrl(env, variableOf(service, 'DATABASE_URL'));
+  if (databaseUrl === undefined) throw new ConfigInvalid('DATABASE_URL', `DATABASE_URL is not set, nor is ${variableOf(service, 'DATABASE_URL')}: services of their own need a PostgreSQL server (15 or newer), such as postgres://user:password@host:5432/database`);
+  const advertisedUrl = httpUrl(env, 'ADVERTISED_URL');
+  return {
+    ...commonConfig(env, workingDirectory, portOf(service)), service, databaseUrl,
+    kafka: { brokers, ...kafkaSecurity(env, workingDirectory), partitions: integer(env, 'KAFKA_PARTITIONS', 4, 1, 1_000) },
+    urls: Object.fromEntries(SERVICES.map(name => [name, urlsOf(env, name)])) as Record<ServiceName, readonly string[]>,
+    ...(advertisedUrl === undefined ? {} : { advertisedUrl }),
+  };
+}
+
+/** Where a service listens unless told otherwise. */
+export const portOf = (service: ServiceName): number => PORT + SERVICES.indexOf(service);
+
+function kafkaSecurity(env: Environment, workingDirectory: string): Pick<KafkaConfig, 'sasl' | 'tls'> {
+  const [username, password] = [given(env, 'KAFKA_SASL_USERNAME'), given(env, 'KAFKA_SASL_PASSWORD')];
+  const mechanism = given(env, 'KAFKA_SASL_MECHANISM')?.toLowerCase();
+  const known = SASL_MECHANISMS.find(one => one === mechanism);
+  if (mechanism !== undefined && known === undefined) bad('KAFKA_SASL_MECHANISM', mechanism, `one of ${SASL_MECHANISMS.join(', ')}`);
+  if ([mechanism, username, password].some(value => value !== undefined) && (username === undefined || password === undefined || known === undefined)) throw new ConfigInvalid('KAFKA_SASL_MECHANISM', 'of KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD some are set and some not: set all or none');
+  const file = (variable: string): string | undefined => { const value = given(env, variable); return value === undefined ? undefined : resolve(workingDirectory, value); };
+  const [caFile, certFile, keyFile] = [file('KAFKA_TLS_CA'), file('KAFKA_TLS_CERT'), file('KAFKA_TLS_KEY')];
+  if ((certFile === undefined) !== (keyFile === undefined)) throw new ConfigInvalid('KAFKA_TLS_CERT', 'one of KAFKA_TLS_CERT and KAFKA_TLS_KEY is set and the other is not: set both or none');
+  return {
+    ...(known === undefined || username === undefined || password === undefined ? {} : { sasl: { mechanism: known, username, password } }),
+    ...([caFile, certFile].every(path => path === undefined) ? {} : { tls: { ...(caFile && { caFile }), ...(certFile && { certFile }), ...(keyFile && { keyFile }) } }),
+  };
+}
+
+function list(env: Environment, variable: string): readonly string[] {
+  return (given(env, variable)?.split(',') ?? []).map(item => item.trim()).filter(item => item !== '');
+}
+
+function urlsOf(env: Environment, service: ServiceName): readonly string[] {
+  const variable = variableOf(service, 'URLS');
+  const urls = list(env, variable);
+  for (const url of urls) if (!/^https?:\/\//.test(url) || !URL.canParse(url)) bad(variable, url, 'a list of addresses that begin with http:// or https://');
+  return urls.length === 0 ? [`http://127.0.0.1:${portOf(service)}`] : urls.map(url => url.replace(/\/+$/, ''));
+}
+
+function commonConfig(env: Environment, workingDirectory: string, port: number): CommonConfig {
   const dataDir = resolve(workingDirectory, given(env, 'DATA_DIR') ?? '.aifirst');
   const path = (variable: string, fallback: string) => resolve(workingDirectory, given(env, variable) ?? resolve(dataDir, fallback));
-  const databaseUrl = postgresUrl(env, 'DATABASE_URL');
   const adminToken = token(env, 'ADMIN_TOKEN');
   const otlpEndpoint = httpUrl(env, 'OTEL_EXPORTER_OTLP_ENDPOINT');
   return {
-    port: integer(env, 'PORT', 7400, 0, PORT_MAX),
+    port: integer(env, 'PORT', port, 0, PORT_MAX),
     host: host(env, 'HOST', '127.0.0.1'),
     dataDir,
-    ...(databaseUrl === undefined ? {} : { databaseUrl }),
     serviceDatabaseUrls: serviceDatabaseUrls(env),
     ...(adminToken === undefined ? {} : { adminToken }),
     masterKeyFile: path('MASTER_KEY_FILE', 'master.key'),
@@ -86,7 +172,6 @@ export function readConfig(env: Environment, workingDirectory: string = process.
     idempotencyDays: integer(env, 'IDEMPOTENCY_DAYS', 30, 1, DAYS_MAX),
     historyDays: integer(env, 'HISTORY_DAYS', 90, 1, DAYS_MAX),
     deployment: deployment(env, 'DEPLOYMENT', 'aifirst'),
-    demo: flag(env, 'DEMO', true),
     ...(otlpEndpoint === undefined ? {} : { otlpEndpoint }),
     logLevel: level(env, 'LOG_LEVEL', 'info'),
   };
@@ -108,10 +193,10 @@ function badSecret(variable: string, allowed: string): never {
   throw new ConfigInvalid(variable, `${variable} (its value is not shown) must be ${allowed}`);
 }
 
-function refuseWhatIsNotHere(env: Environment): void {
+function refuse(env: Environment, what: readonly Refused[]): void {
   for (const variable of Object.keys(env).sort()) {
     if (given(env, variable) === undefined) continue;
-    const refused = NOT_HERE.find(({ variables }) => variables.test(variable));
+    const refused = what.find(({ variables }) => variables.test(variable));
     if (refused !== undefined) throw new ConfigInvalid(variable, `${variable} is set, but ${refused.instead}: unset it`);
   }
   if (flag(env, 'ALLOW_STDIO_MCP', false)) throw new ConfigInvalid('ALLOW_STDIO_MCP', 'ALLOW_STDIO_MCP is set, but MCP connections are not built yet: unset it');

@@ -1,0 +1,61 @@
+import { BuiltinAdapter } from '@aifirst/adapter-builtin';
+import { FilesAdapter } from '@aifirst/adapter-files';
+import type { Consumer } from '@aifirst/bus';
+import { stepCommandsTopic, type CapabilityDescriptor, type Connection } from '@aifirst/contracts';
+import { StepJournal, type ExecutionAdapter } from '@aifirst/execution';
+import type { PolledControl } from '@aifirst/orchestration';
+import type { Log } from '@aifirst/store';
+import type { PostgresVault } from '@aifirst/vault';
+import { answerForAdapters } from '../adapter-questions';
+import { systemClock, systemIds } from '../clock';
+import { DAY_MS, type Ground, type Measured } from '../ground';
+import { journalHooks } from '../measuring';
+
+/** The adapters of this service; what they offer can be asked for from now on. */
+export function makeAdapters({ query }: Pick<Ground, 'query'>): { readonly adapters: readonly ExecutionAdapter[]; readonly capabilities: readonly CapabilityDescriptor[] } {
+  const adapters: readonly ExecutionAdapter[] = [new BuiltinAdapter(systemClock), new FilesAdapter()];
+  answerForAdapters(query, adapters);
+  return { adapters, capabilities: adapters.flatMap(adapter => adapter.capabilities()) };
+}
+
+export interface AdapterPart {
+  readonly journal: StepJournal;
+  /** Looks after what an earlier process left, then takes commands. */
+  begin(): Promise<void>;
+  ready(): boolean;
+  lags(): Measured[];
+  depths(): Measured[];
+}
+
+export interface AdapterParts {
+  readonly log: Log;
+  readonly adapters: readonly ExecutionAdapter[];
+  readonly control: PolledControl;
+  readonly vault: PostgresVault;
+  readonly forgottenBefore: () => number;
+}
+
+export function makeAdapterOs(ground: Ground, { log, adapters, control, vault, forgottenBefore }: AdapterParts): AdapterPart {
+  const { config, databases, query, metrics, tracing, bus, logger, serviceKey, ends } = ground;
+  const journal = new StepJournal({
+    log, adapters, serviceKey, vault, control, clock: systemClock, ids: systemIds, undoWindowMs: config.undoWindowDays * DAY_MS, separateClusters: !databases.shared,
+    forgottenBefore,
+    connections: { resolve: (tenant, name) => query.ask<Connection | null>('gateway', 'connection', { tenant, name }) },
+    hooks: journalHooks(metrics, tracing, ground.fatal('adapter-os')),
+  });
+  let consumer: Consumer | null = null;
+  return {
+    journal,
+    async begin() {
+      const interrupted = await journal.recover();
+      if (interrupted > 0) logger.info({ steps: interrupted }, 'looking after steps that an earlier process left');
+      ends.push(() => journal.stop());
+      const mine = await bus.subscribe({ group: 'adapter-os.steps', topics: [stepCommandsTopic('adapter-os')], from: () => log.positions(), handle: batch => journal.handle(batch) });
+      ends.push(() => mine.stop());
+      consumer = mine;
+    },
+    ready: () => consumer !== null,
+    lags: () => [[consumer?.lag() ?? 0, { consumer: 'adapter-os.steps' }]],
+    depths: () => [[journal.depth().waiting, { queue: 'adapter-os.waiting' }]],
+  };
+}

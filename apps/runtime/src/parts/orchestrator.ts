@@ -1,0 +1,36 @@
+import { Orchestrator, OrchestratorService, type PolledControl } from '@aifirst/orchestration';
+import type { Log } from '@aifirst/store';
+import { systemClock, systemIds } from '../clock';
+import type { Ground, Measured } from '../ground';
+import { orchestratorTelemetry } from '../measuring';
+
+export interface OrchestratorPart {
+  readonly orchestrator: Orchestrator;
+  /** Reads what is open, then goes on with it. */
+  begin(): Promise<void>;
+  ready(): boolean;
+  lags(): Measured[];
+  depths(): Measured[];
+}
+
+export function makeOrchestrator(ground: Ground, log: Log, control: PolledControl): OrchestratorPart {
+  const { databases, query, metrics, tracing, bus, logger, ends } = ground;
+  const orchestrator = new Orchestrator({
+    log, clock: systemClock, chance: () => systemIds.chance(), control, sharedCluster: databases.shared,
+    telemetry: orchestratorTelemetry(metrics, tracing), onFatal: ground.fatal('orchestrator'),
+    onDefect: (workflow, error) => logger.error({ workflow, err: error }, 'a workflow can not go on'),
+  });
+  const service = new OrchestratorService(orchestrator, log, bus, query);
+  let isReady = false;
+  return {
+    orchestrator,
+    async begin() {
+      await service.start();
+      ends.push(() => service.stop());
+      isReady = true;
+    },
+    ready: () => isReady,
+    lags: () => [[service.lag(), { consumer: 'orchestrator.workflows' }]],
+    depths: () => [[orchestrator.queueDepth, { queue: 'orchestrator.inputs' }]],
+  };
+}
