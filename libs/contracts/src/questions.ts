@@ -18,11 +18,19 @@ export interface OrchestratorQuestions {
   order: [{ tenant: string; workflow: string; by: PrincipalRef; order: WorkflowOrder }, { sequence: number }];
   /** The facts of a workflow after a sequence, in order. */
   facts: [{ tenant: string; workflow: string; after: number; limit: number }, { items: CloudEvent[] }];
+  /**
+   * How many facts each of these workflows (at most 500) has by now; those that are not known here are left out. Where
+   * several copies answer for workflows of their own, whoever asks puts their answers together, `lag` the largest.
+   * `lag`: messages that are known to wait; what is not known yet may be among them.
+   */
+  workflowHeads: [{ workflows: readonly string[] }, { items: WorkflowHead[]; lag: number }];
   /** Is an open workflow in need of this connection or agent? */
   inUse: [{ tenant: string; connection?: string; agent?: string }, { workflows: string[] }];
   locks: [{ tenant: string | null; limit: number; after?: string }, { items: LockView[] }];
   breakLock: [{ tenant: string | null; id: string; by: PrincipalRef; reason: string }, LockView];
 }
+/** `facts`: the number of the last one, see `factNumberOf`. `waitsFor`: it stands still until others give locks up. */
+export interface WorkflowHead { readonly workflow: string; readonly facts: number; readonly waitsFor?: { readonly resource: string; readonly holder: string | null; readonly since: number } }
 export interface LockView {
   readonly id: string;
   readonly tenant: string;

@@ -65,6 +65,16 @@ export type LockMode = 'read' | 'write' | 'intentRead' | 'intentWrite';
 /** `aifirst.workflow.*` events' data: a fact, and which workflow and agent it belongs to. */
 export type WorkflowFactData = Omit<WorkflowFact, 'name'> & { readonly workflow: string; readonly agent: string };
 
+/**
+ * Which of its workflow's facts an event is, from 1, gapless: a fact's id is `<workflow>/<number>`. So whoever follows a
+ * workflow sees what the bus has lost. null: not a fact of a workflow.
+ */
+export function factNumberOf({ id, subject }: { readonly id: string; readonly subject: string }): number | null {
+  if (!id.startsWith(subject) || id[subject.length] !== '/') return null;
+  const number = Number(id.slice(subject.length + 1));
+  return Number.isSafeInteger(number) && number > 0 ? number : null;
+}
+
 /** A workflow as `GET /workflows/:id` shows it. Sealed outputs are unsealed by the gateway for those who may see them. */
 export interface WorkflowView {
   readonly id: string;

@@ -5,6 +5,7 @@ export { OrchestratorService } from './infrastructure/orchestrator-service';
 export { decide, type Input } from './domain/decide';
 export { LockTable } from './domain/lock-table';
 export type { Circumstances, Command, Control, Decision } from './domain/turn';
+export { CALM_PACE, LOSSY_PACE, type ResendPace } from './domain/pauses';
 export { wakeAt, outstanding } from './domain/wake';
 export { hasEnded, type Workflow } from './domain/workflow';
 export { foldRow, toAppend } from './application/workflow-log';

@@ -1,5 +1,5 @@
-import { isFactTopic, type LockView, type PrincipalRef, type WorkflowOrder } from '@aifirst/contracts';
-import { crashPoint, OperationalError, Refusal } from '@aifirst/kernel';
+import { isFactTopic, type LockView, type PrincipalRef, type WorkflowHead, type WorkflowOrder } from '@aifirst/contracts';
+import { crashPoint, isUuid, OperationalError, Refusal } from '@aifirst/kernel';
 import { Fenced, VersionConflict, type Append, type DocumentPut, type Log, type StoredRow, type Unit } from '@aifirst/store';
 import type { Batch } from '@aifirst/bus';
 import { decide, type Input } from '../domain/decide';
@@ -12,7 +12,7 @@ import { weightOf, WEIGHT_MAX, workOf, type Answer, type Intake, type Work } fro
 import { Alarms, RecentIds, type Entry } from './open-workflows';
 import type { OrchestratorOptions } from './ports';
 import { noSnapshotOf, readWorkflows, recover, snapshotOf } from './recovery';
-import { toAppend } from './workflow-log';
+import { isFact, toAppend } from './workflow-log';
 
 /** A workflow whose beginning lies this many rows back gets a snapshot, so that recovery need not read from there. */
 const SNAPSHOT_ROWS = 20_000;
@@ -123,6 +123,23 @@ export class Orchestrator {
     if (lock === undefined) throw new Refusal({ code: 'NOT_FOUND', detail: `there is no lock \`${id}\`` });
     await this.#ask(lock.workflow, lock.tenant, { type: 'LocksTakenAway', code: 'BROKEN', reason, by: by.id });
     return lock;
+  }
+
+  /** How far each of these workflows has come; those that are not known here are left out. */
+  async heads(workflows: readonly string[]): Promise<readonly WorkflowHead[]> {
+    const heads: WorkflowHead[] = [];
+    const others: string[] = [];
+    for (const workflow of workflows) {
+      const state = this.#open.get(workflow)?.state;
+      if (state === undefined) { if (isUuid(workflow)) others.push(workflow); continue; }
+      const waitsFor = this.#locks.waitOf(workflow);
+      heads.push({ workflow, facts: state.facts, ...(waitsFor === null ? {} : { waitsFor }) });
+    }
+    if (others.length === 0) return heads;
+    const ended = new Map<string, number>();
+    for (const row of await this.#log.readStreams(others)) ended.set(row.stream, (ended.get(row.stream) ?? 0) + row.messages.filter(isFact).length);
+    for (const [workflow, facts] of ended) if (facts > 0) heads.push({ workflow, facts });
+    return heads;
   }
 
   inUse(asked: { tenant: string; connection?: string; agent?: string }): readonly string[] {
@@ -366,7 +383,7 @@ export class Orchestrator {
       const mine = touched.get(workflow);
       // Why: what has just been decided may have settled it, and is sent along anyway; there is a next time.
       if (mine === undefined || mine.facts.length > 0) continue;
-      const commands = outstanding(entry.state, this.#log.epoch, sentAt => resendAt(Math.max(sentAt, entry.since), entry.resentAt) <= at);
+      const commands = outstanding(entry.state, this.#log.epoch, sentAt => resendAt(Math.max(sentAt, entry.since), entry.resentAt, this.#options.resend) <= at);
       resent.add(workflow);
       mine.commands.push(...commands);
     }
@@ -390,7 +407,7 @@ export class Orchestrator {
   }
 
   #setAlarm(entry: Entry, at: number): void {
-    const next = Math.min(wakeAt(entry.state, at) ?? Infinity, nextResendAt(entry.state, entry.since, entry.resentAt) ?? Infinity);
+    const next = Math.min(wakeAt(entry.state, at) ?? Infinity, nextResendAt(entry.state, entry.since, entry.resentAt, this.#options.resend) ?? Infinity);
     // Why: an alarm that comes too early costs a look; one per change would fill the heap with deadlines of what has long ended.
     if (next >= entry.alarmAt) return;
     entry.alarmAt = next;

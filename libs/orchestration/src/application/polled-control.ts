@@ -22,7 +22,14 @@ export class PolledControl implements ControlSource {
 
   constructor(private readonly ask: () => Promise<{ readonly tenants: readonly ControlState[] }>, private readonly clock: Clock) {}
 
-  async start(): Promise<void> { await this.refresh(); this.#again(); }
+  /** Policy may not be there yet, or not answer: until it does, everything is held back. */
+  async start(): Promise<void> {
+    await new Promise<void>(resolve => {
+      this.#cancel = this.clock.after(STALE_MS, resolve);
+      void this.refresh().catch(() => undefined).finally(() => { this.#cancel?.(); resolve(); });
+    });
+    this.#again();
+  }
   stop(): void { this.#stopped = true; this.#cancel?.(); }
 
   async refresh(): Promise<void> {

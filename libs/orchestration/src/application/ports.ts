@@ -1,6 +1,7 @@
 import type { WorkflowFact } from '@aifirst/contracts';
 import type { Clock } from '@aifirst/kernel';
 import type { Log } from '@aifirst/store';
+import type { ResendPace } from '../domain/pauses';
 import type { Control } from '../domain/turn';
 import type { Workflow } from '../domain/workflow';
 
@@ -28,6 +29,8 @@ export interface OrchestratorOptions {
   readonly onDefect?: (workflow: string, error: unknown) => void;
   /** A commit failed for good: nothing more is driven here. The log is whole; a new start carries on. Called once. */
   readonly onFatal: (error: unknown) => void;
+  /** How soon what nobody answered is sent again. Default `CALM_PACE`; over a bus that may lose messages `LOSSY_PACE`. */
+  readonly resend?: ResendPace;
   /** All services share one database cluster, so that a later synchronous commit flushes what came before (PERFORMANCE, rule 7). */
   readonly sharedCluster: boolean;
 }

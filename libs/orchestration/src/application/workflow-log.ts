@@ -26,7 +26,7 @@ export function toAppend(state: Workflow, version: number, facts: readonly Recor
   for (const { id, at: factAt, causation, fact } of facts) {
     messages.push({
       topic: TOPICS.workflowEvents, key: state.id, id, type: TYPE_OF[fact.name], time: new Date(factAt).toISOString(), subject: state.id, tenant: state.tenant,
-      causationid: causation, traceparent: state.traceparent, data: publicData(state, id, fact, leases),
+      causationid: causation, traceparent: state.traceparent, intentid: state.start.intentKnownAs ?? state.start.intent, intentsource: state.start.agent.id, data: publicData(state, id, fact, leases),
     });
   }
   for (const command of commands) {

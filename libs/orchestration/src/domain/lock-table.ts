@@ -15,7 +15,7 @@ const conflict = (a: LockMode, b: LockMode): boolean => (CONFLICTS[a] & bitOf(b)
 
 export type LockAnswer = { readonly answer: 'granted' } | { readonly answer: 'waiting' } | { readonly answer: 'die'; readonly holder: string };
 interface Held { readonly mode: LockMode; readonly since: number }
-interface Waiting { readonly workflow: string; readonly locks: readonly Lock[]; readonly late: boolean }
+interface Waiting { readonly workflow: string; readonly locks: readonly Lock[]; readonly late: boolean; readonly since: number }
 
 /**
  * Who holds and who waits, worked out anew from the workflows' facts at every start. Age is the workflow's id (UUID v7:
@@ -42,7 +42,7 @@ export class LockTable {
     }
     const older = late ? this.#olderHolder(workflow, locks) : undefined;
     if (older !== undefined) { this.cancel(workflow); return { answer: 'die', holder: older }; }
-    this.#wait({ workflow, locks, late });
+    this.#wait({ workflow, locks, late, since: at });
     return { answer: 'waiting' };
   }
 
@@ -112,6 +112,15 @@ export class LockTable {
   view(): readonly { readonly workflow: string; readonly resource: string; readonly mode: LockMode; readonly since: number; readonly waiting: readonly string[] }[] {
     return [...this.#held].flatMap(([workflow, locks]) => [...locks].map(([resource, { mode, since }]) =>
       ({ workflow, resource, mode, since, waiting: [...this.#waiters.conflicting(resource, mode, workflow)] })));
+  }
+
+  /** What a workflow stands still for: a resource, and who holds it, null: others are before it in the queue. `since`: ms since 1970. */
+  waitOf(workflow: string): { readonly resource: string; readonly holder: string | null; readonly since: number } | null {
+    const waiting = this.#waiting.get(workflow);
+    if (waiting === undefined) return null;
+    const { locks, since } = waiting;
+    for (const { resource, mode } of locks) for (const holder of this.#holders.conflicting(resource, mode, workflow)) return { resource, holder, since };
+    return { resource: locks[0]!.resource, holder: null, since };
   }
 
   get waiting(): number { return this.#waiting.size; }

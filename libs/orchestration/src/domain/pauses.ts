@@ -40,13 +40,29 @@ export function losesLocksAt(state: Workflow): number {
 /** How soon a workflow is looked at again that is overdue and waits for something else than time. It is told of that; this is for what nobody tells. */
 export const LOOK_AGAIN_MS = 1_000;
 
-const RESEND_MS_MIN = 5_000;
-const RESEND_MS_MAX = 60_000;
-/** When a command without an answer is sent again: 5, 15, 35 and 75 s after it was sent, then every minute. The first such time after `after`. */
-export function resendAt(sentAt: number, after: number): number {
-  let at = sentAt + RESEND_MS_MIN;
-  for (let pause = 2 * RESEND_MS_MIN; at <= after; pause = Math.min(RESEND_MS_MAX, 2 * pause)) {
-    if (pause === RESEND_MS_MAX) return at + (Math.floor((after - at) / RESEND_MS_MAX) + 1) * RESEND_MS_MAX;
+/** When a command without an answer is sent again. */
+export interface ResendPace {
+  /** The first time, ms after it was sent, and between the first few. */
+  readonly firstMs: number;
+  /** How often at that pace before each pause is twice the one before. */
+  readonly steady: number;
+  readonly maxMs: number;
+}
+/** Where nothing gets lost but by a crash: 5, 15, 35 and 75 s after it was sent, then every minute. */
+export const CALM_PACE: ResendPace = { firstMs: 5_000, steady: 1, maxMs: 60_000 };
+/**
+ * Over a bus that loses: where 30 % of all messages are lost, one way and back, every second try is in vain, so that
+ * pauses that double from the start make a chain of steps wait for minutes.
+ */
+export const LOSSY_PACE: ResendPace = { firstMs: 1_500, steady: 4, maxMs: 30_000 };
+
+/** The first such time after `after`. */
+export function resendAt(sentAt: number, after: number, { firstMs, steady, maxMs }: ResendPace = CALM_PACE): number {
+  let at = sentAt + firstMs;
+  let pause = firstMs;
+  for (let count = 1; at <= after; count++) {
+    if (pause === maxMs) return at + (Math.floor((after - at) / maxMs) + 1) * maxMs;
+    if (count >= steady) pause = Math.min(maxMs, 2 * pause);
     at += pause;
   }
   return at;

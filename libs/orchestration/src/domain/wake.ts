@@ -1,5 +1,5 @@
 import { executeCommand, probeCommand, askCommand, undoCommand } from './commands';
-import { LOOK_AGAIN_MS, losesLocksAt, mayAskAt, probeAgainAt, REPORT_GRACE_MS, resendAt, UNDO_REPORT_MS_MAX } from './pauses';
+import { LOOK_AGAIN_MS, losesLocksAt, mayAskAt, probeAgainAt, REPORT_GRACE_MS, resendAt, UNDO_REPORT_MS_MAX, type ResendPace } from './pauses';
 import type { Command } from './turn';
 import { hasEnded, isForward, type Step, type Workflow } from './workflow';
 
@@ -41,12 +41,12 @@ function sentAt(step: Step): number | null {
  * When something is to be sent again, the first time after `after`; null: nothing waits for an answer.
  * @param since what was sent earlier counts as sent then: a new driver waits before it repeats
  */
-export function nextResendAt(state: Workflow, since: number, after: number): number | null {
+export function nextResendAt(state: Workflow, since: number, after: number, pace?: ResendPace): number | null {
   if (hasEnded(state)) return null;
   let next = Infinity;
   for (const step of state.steps) {
     const sent = sentAt(step);
-    if (sent !== null) next = Math.min(next, resendAt(Math.max(sent, since), after));
+    if (sent !== null) next = Math.min(next, resendAt(Math.max(sent, since), after, pace));
   }
   return next === Infinity ? null : next;
 }

@@ -5,6 +5,8 @@ import type { Log } from '@aifirst/store';
 import type { Orchestrator } from '../application/orchestrator';
 import { isFact } from '../application/workflow-log';
 
+const HEADS_MAX = 500;
+
 /** The orchestrator on its bus, and its answers to other services' questions. */
 export class OrchestratorService {
   #consumer: Consumer | null = null;
@@ -47,6 +49,7 @@ export class OrchestratorService {
       const items = rows.filter(row => row.tenant === tenant).flatMap(row => row.messages.filter(isFact).map(message => message.event));
       return { items: items.filter(event => (event.sequence ?? 0) > after).slice(0, limit) };
     });
+    on('workflowHeads', async ({ workflows }) => { await started; return { items: [...await orchestrator.heads(workflows.slice(0, HEADS_MAX))], lag: this.lag() }; });
     on('inUse', async asked => { await started; return { workflows: [...orchestrator.inUse(asked)] }; });
     on('locks', async ({ tenant, limit, after }) => { await started; return { items: orchestrator.locks(tenant).filter(lock => after === undefined || lock.id > after).slice(0, limit) }; });
     on('breakLock', async ({ tenant, id, by, reason }) => { await started; return orchestrator.breakLock(tenant, id, by, reason); });

@@ -4,7 +4,7 @@ import { invariant, isUuid } from '@aifirst/kernel';
 import type { Json, JsonObject } from '@aifirst/kernel';
 import type { Append, Positions, StoredRow } from '@aifirst/store';
 import { VersionConflict } from '@aifirst/store';
-import { decidePlan, LEASE_MS } from '../domain/decide-plan';
+import { decidePlan } from '../domain/decide-plan';
 import type { Evaluator } from '../domain/evaluator';
 import type { PolicyStore } from './policy-store';
 
@@ -17,8 +17,11 @@ export const PLAN_DECIDED = eventType('policy', 'PlanDecided');
  */
 export const ANSWERS_MAX = 256;
 const QUESTION_MAX = Math.floor(0x7fffffff / ANSWERS_MAX) - 1;
-/** Answers to a question are given again when it is repeated after this time: until then the bus still delivers the stored one. */
-export const ANSWER_HOLDS_MS = LEASE_MS;
+/**
+ * A question that is repeated this long after its answer is answered again: the bus may have lost that. One that comes
+ * sooner was sent before the answer could be there.
+ */
+export const ANSWER_HOLDS_MS = 1_000;
 /** Rounds of a batch whose questions turn out to be answered: each round takes at least one out. */
 const ROUNDS_MAX = 600;
 
