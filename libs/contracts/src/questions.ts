@@ -1,6 +1,6 @@
 import type { JsonObject } from '@aifirst/kernel';
 import type { CapabilityDescriptor, Connection } from './capability';
-import type { CloudEvent } from './envelope';
+import type { CloudEvent, Message } from './envelope';
 import type { PrincipalRef } from './intent';
 import type { ControlState, StepDecision } from './policy';
 import type { WorkflowOrder } from './workflow';
@@ -125,3 +125,18 @@ export interface DeadLetterQuestions {
   replayDeadLetter: [{ tenant: string | null; id: string; by: PrincipalRef }, JsonObject];
   discardDeadLetter: [{ tenant: string | null; id: string; by: PrincipalRef }, JsonObject];
 }
+
+/** Every service with a log answers these about it, so that facts which the bus did not bring can be asked for. `source`: `<service>/<shard>`. */
+export interface LogQuestions {
+  /** `lastSequence`: the number of its last fact that is kept, 0 = none. @throws Refusal NOT_FOUND (it has no such log) */
+  logHead: [{ source: string }, LogHead];
+  /**
+   * Rows after a position, in order: at most `limit` (up to 500), or fewer where they are large, but always one if there
+   * is one. Of rows without facts only the last is shown, so that reading goes on after it; none: that was the end.
+   * @throws Refusal NOT_FOUND, INVALID_FIELD
+   */
+  readLog: [{ source: string; after: number; limit: number }, { head: number; rows: LogFacts[] }];
+}
+export interface LogHead { readonly source: string; readonly head: number; readonly lastSequence: number }
+/** A row of a log; of its messages the facts. */
+export interface LogFacts { readonly position: number; readonly messages: readonly Message[] }

@@ -1,0 +1,7 @@
+export { HttpServiceQuery, type HttpServiceQueryOptions } from './http-service-query';
+export { answerForLog, type ReadableLog } from './answer-for-log';
+export { mountQuestions } from './mount-questions';
+export { NotActive } from './outcome';
+export type { IncomingQuestion, QuestionsHandler, ServiceLogger } from './questions-handler';
+export { remoteFeed, type RemoteFeed } from './remote-feed';
+export { ServiceServer, type ReadinessCheck, type ServiceServerOptions } from './service-server';
