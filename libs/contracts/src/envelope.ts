@@ -21,6 +21,10 @@ export interface CloudEvent<D = JsonObject> {
   readonly causationid?: string;
   /** W3C trace context. */
   readonly traceparent?: string;
+  /** The id under which its agent knows the intent that it is about: of an intent by Kafka the CloudEvent's own, else the `intentId` answered. */
+  readonly intentid?: string;
+  /** The agent that sent the intent. */
+  readonly intentsource?: string;
   /** `<service>/<shard>`. */
   readonly producer: string;
   /** Gapless per producer, from 1. Facts only. */
@@ -40,6 +44,8 @@ export interface Draft<D = JsonObject> {
   readonly tenant: string;
   readonly causationid?: string | undefined;
   readonly traceparent?: string | undefined;
+  readonly intentid?: string | undefined;
+  readonly intentsource?: string | undefined;
   readonly data: D;
 }
 

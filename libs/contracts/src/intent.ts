@@ -51,6 +51,8 @@ export interface PrincipalRef { readonly kind: 'agent' | 'person' | 'service'; r
 export interface StartWorkflow {
   readonly workflow: string;
   readonly intent: string;
+  /** The id under which the agent knows the intent, where that is not `intent`: the CloudEvent's of an intent by Kafka. */
+  readonly intentKnownAs?: string;
   readonly agent: PrincipalRef;
   readonly goal: string;
   readonly mode: Mode;

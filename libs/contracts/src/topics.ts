@@ -1,4 +1,4 @@
-/** Every topic of ours: `aifirst.<context>.<entity>.<events|commands>.v<major>`, but the three that CONTRACT names otherwise. */
+/** Every topic of ours: `aifirst.<context>.<entity>.<events|commands>.v<major>`, but the three that agents see, which have names of their own. */
 export const TOPICS = {
   /** gateway → orchestrator: an admitted intent. Key: workflow. */
   workflowCommands: 'aifirst.orchestration.workflow.commands.v1',
@@ -19,6 +19,9 @@ export const TOPICS = {
   /** audit → producers: how far each producer's facts are folded. Key: producer. */
   auditEvents: 'aifirst.audit.log.events.v1',
 } as const;
+
+/** Where agents publish intents, each a signed CloudEvent, and where those go that can't be read at all. Neither is carried by the bus: what is in them was written by others. */
+export const INTENT_TOPICS = { submitted: 'aifirst.intents.v1', unreadable: 'aifirst.intents.v1.dlq' } as const;
 
 /** orchestrator → the adapter service that serves `adapter`: execute, probe, undo. Key: workflow. */
 export const stepCommandsTopic = (service: AdapterService): string => `aifirst.${service}.step.commands.v1`;

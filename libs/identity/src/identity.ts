@@ -2,6 +2,7 @@ import type { ServiceQuery } from '@aifirst/contracts';
 import type { RandomBytes } from '@aifirst/kernel';
 import { Connections } from './connections';
 import type { Writing } from './document-registry';
+import { KeyUses } from './key-uses';
 import { neighboursBy, type Neighbours } from './neighbours';
 import { Principals } from './principals';
 import { RefusalRecorder } from './refusal-recorder';
@@ -21,6 +22,7 @@ export class Identity {
   readonly principals: Principals;
   readonly connections: Connections;
   readonly refusals: RefusalRecorder;
+  readonly keyUses: KeyUses;
 
   constructor(private readonly options: IdentityOptions) {
     this.neighbours = neighboursBy(options.query);
@@ -28,12 +30,13 @@ export class Identity {
     this.principals = new Principals(options, this.neighbours, options.adminToken, options.random);
     this.connections = new Connections(options, this.neighbours);
     this.refusals = new RefusalRecorder(options);
+    this.keyUses = new KeyUses(options);
   }
 
   /** Reads all of it into memory and answers the gateway's question `connection`. Asks nobody. */
   async load(): Promise<void> {
     await this.tenants.load();
-    await Promise.all([this.principals.load(), this.connections.load()]);
+    await Promise.all([this.principals.load(), this.connections.load(), this.keyUses.load()]);
     this.options.query.answer<{ tenant: string; name: string }, unknown>('gateway', 'connection', ({ tenant, name }) => this.connections.resolve(tenant, name));
   }
 

@@ -3,6 +3,8 @@ export * from './credentials';
 export * from './document-registry';
 export * from './neighbours';
 export * from './principals';
+export * from './public-jwk';
+export * from './key-uses';
 export * from './tenants';
 export * from './connection-config';
 export * from './connections';

@@ -21,10 +21,14 @@ export interface AgentSettings {
 }
 export interface StoredToken { readonly id: string; /** hex SHA-256 of the secret */ readonly digest: string; readonly createdAt: string; readonly expiresAt: string | null }
 export interface StoredKey extends PublicKey { readonly createdAt: string }
+/** Kept so that what it signed is told from what a stranger signed. */
+export interface RevokedKey { readonly kid: string; readonly createdAt: string; readonly revokedAt: string }
 export interface Agent extends AgentSettings {
   readonly suspended: boolean;
   readonly tokens: readonly StoredToken[];
   readonly keys: readonly StoredKey[];
+  /** The newest last. Absent: none. */
+  readonly revokedKeys?: readonly RevokedKey[];
   readonly createdAt: string;
   readonly updatedAt: string;
 }
@@ -35,6 +39,7 @@ export interface Caller { readonly principal: PrincipalRef; readonly agent: Agen
 
 const TOKENS_MAX = 20;
 const KEYS_MAX = 20;
+const REVOKED_KEYS_MAX = 100;
 const DAY_MS = 86_400_000;
 
 /** Agents, their tokens and keys. Who a credential belongs to is answered from memory. */
@@ -167,17 +172,21 @@ export class Principals {
       if (data.keys.some(known => known.kid === key.kid)) throw new Refusal({ code: 'WRONG_STATE', detail: `there is a key \`${key.kid}\` already: delete it first` });
       if (data.keys.length >= KEYS_MAX) throw new Refusal({ code: 'WRONG_STATE', detail: `an agent has at most ${KEYS_MAX} keys` });
       const stored = { ...key, createdAt: this.now() };
-      await this.store(tenant, id, { ...data, keys: [...data.keys, stored] }, [keyRegistered(id, key)], by);
+      const revokedKeys = (data.revokedKeys ?? []).filter(revoked => revoked.kid !== key.kid);
+      await this.store(tenant, id, { ...data, keys: [...data.keys, stored], revokedKeys }, [keyRegistered(id, key)], by);
       return stored;
     });
   }
 
+  /** From when it is stored nothing that the key signed is taken in, whenever it was signed. */
   removeKey(tenant: string, id: string, kid: string, by: PrincipalRef): Promise<void> {
     return this.serially(async () => {
       const { data } = this.get(tenant, id);
-      const keys = data.keys.filter(key => key.kid !== kid);
-      if (keys.length === data.keys.length) throw new Refusal({ code: 'NOT_FOUND', detail: `agent \`${id}\` has no key \`${kid}\`` });
-      await this.store(tenant, id, { ...data, keys }, [{ entity: 'key', name: 'Removed', data: { agent: id, kid } }], by);
+      const removed = data.keys.find(key => key.kid === kid);
+      if (removed === undefined) throw new Refusal({ code: 'NOT_FOUND', detail: `agent \`${id}\` has no key \`${kid}\`` });
+      const keys = data.keys.filter(key => key !== removed);
+      const revokedKeys = [...(data.revokedKeys ?? []), { kid, createdAt: removed.createdAt, revokedAt: this.now() }].slice(-REVOKED_KEYS_MAX);
+      await this.store(tenant, id, { ...data, keys, revokedKeys }, [{ entity: 'key', name: 'Removed', data: { agent: id, kid } }], by);
     });
   }
 

@@ -9,7 +9,7 @@ export interface Origin { readonly producer: string; readonly source: string }
 /** A message as it is stored: without what the row and its log say already. */
 interface StoredMessage {
   topic: string; key: string; id: string; type: string; time: string; subject: string;
-  tenant?: string; causationid?: string; traceparent?: string; sequence?: number; data: JsonObject;
+  tenant?: string; causationid?: string; traceparent?: string; intentid?: string; intentsource?: string; sequence?: number; data: JsonObject;
 }
 interface Body { state?: Json; messages: readonly StoredMessage[] }
 
@@ -53,7 +53,7 @@ export function readRow(columns: Omit<StoredRow, 'state' | 'messages'>, text: st
   };
 }
 
-type Attributes = Pick<Draft, 'id' | 'type' | 'time' | 'subject' | 'causationid' | 'traceparent' | 'data'>;
+type Attributes = Pick<Draft, 'id' | 'type' | 'time' | 'subject' | 'causationid' | 'traceparent' | 'intentid' | 'intentsource' | 'data'>;
 
 function eventOf(from: Attributes, origin: Origin, tenant: string, sequence: number | undefined): CloudEvent {
   const event: { -readonly [K in keyof CloudEvent]: CloudEvent[K] } = {
@@ -61,6 +61,8 @@ function eventOf(from: Attributes, origin: Origin, tenant: string, sequence: num
   };
   if (from.causationid !== undefined) event.causationid = from.causationid;
   if (from.traceparent !== undefined) event.traceparent = from.traceparent;
+  if (from.intentid !== undefined) event.intentid = from.intentid;
+  if (from.intentsource !== undefined) event.intentsource = from.intentsource;
   if (sequence !== undefined) event.sequence = sequence;
   return event;
 }
@@ -70,6 +72,8 @@ function storedMessage(draft: Draft, rowTenant: string, sequence: number | undef
   if (draft.tenant !== rowTenant) stored.tenant = draft.tenant;
   if (draft.causationid !== undefined) stored.causationid = draft.causationid;
   if (draft.traceparent !== undefined) stored.traceparent = draft.traceparent;
+  if (draft.intentid !== undefined) stored.intentid = draft.intentid;
+  if (draft.intentsource !== undefined) stored.intentsource = draft.intentsource;
   if (sequence !== undefined) stored.sequence = sequence;
   return stored;
 }

@@ -4,7 +4,7 @@ import type { MessageDescription } from './messages';
 
 const HEADERS: JsonObject = {
   type: 'object', required: ['ce_specversion', 'ce_id', 'ce_type', 'ce_source', 'ce_time', 'ce_subject', 'ce_tenant'],
-  properties: Object.fromEntries(['specversion', 'id', 'type', 'source', 'time', 'subject', 'tenant', 'causationid', 'traceparent', 'producer', 'sequence'].map(name => [`ce_${name}`, { type: 'string' }])),
+  properties: Object.fromEntries(['specversion', 'id', 'type', 'source', 'time', 'subject', 'tenant', 'causationid', 'traceparent', 'intentid', 'intentsource', 'producer', 'sequence'].map(name => [`ce_${name}`, { type: 'string' }])),
 };
 
 /** AsyncAPI 3.0 of the messages on our topics, each a CloudEvent 1.0 in binary mode. */

@@ -16,9 +16,9 @@ const plannedStep = open({
   after: listOf(whole()), hasReferences: flag, resources: listOf(open({ uri: text(), access: oneOf('read', 'write') })), risk, lockBase: text(), timeoutMs: whole(1), attemptsMax: whole(1),
 }, ['lockBase']);
 export const startWorkflow = open({
-  workflow: uuid, intent: uuid, agent: principal, goal: text(), mode: oneOf('saga', 'atomic'), onFailure: oneOf('rollback', 'pause', 'keep'), deadlineMs: whole(1), labels: textMap,
+  workflow: uuid, intent: uuid, intentKnownAs: text('its id of an intent by Kafka'), agent: principal, goal: text(), mode: oneOf('saga', 'atomic'), onFailure: oneOf('rollback', 'pause', 'keep'), deadlineMs: whole(1), labels: textMap,
   digest: text(), steps: listOf(plannedStep),
-});
+}, ['intentKnownAs']);
 export const decision = open({
   step: text(), generation: whole(1), outcome: oneOf('allow', 'deny', 'modify', 'approve', 'defer'), code: text(), policies: listOf(text()), policyVersion: text(), reason: text(), risk, lease, undoLease: lease,
 }, ['code', 'lease', 'undoLease']);

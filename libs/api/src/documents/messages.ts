@@ -46,14 +46,17 @@ const workflowFacts = WORKFLOW_FACT_NAMES.map((name): MessageDescription => ({
 }));
 
 const refused = open({ code: text(), detail: text(), source: text(), count: whole(1, { description: 'how often within a minute' }) });
+const refusedIntent = open({ code: text(), detail: text(), source: text(), count: whole(1, { description: 'how often within a minute; 1 of an intent by Kafka, each of which is answered' }), id: text("the CloudEvent's, of an intent by Kafka"), errors: listOf(open({ code: text(), pointer: text(), detail: text() }, ['pointer'])) }, ['id', 'errors']);
 const settings = { name: text(), owner: text(), roles: listOf(text()), limits: { type: 'object' }, repeatWindowMs: orNull(whole(1)) };
 const connection = { connection: text(), adapter: text(), config: { type: 'object' }, secretRefs: textMap, labels: textMap, digest: text(), by: text() };
 const identity = (entity: string, name: string, summary: string, data: JsonObject): MessageDescription => ({ topic: TOPICS.identityEvents, type: eventType(entity, name), summary, data });
 
 /** Every message that crosses a service. */
 export const MESSAGES: readonly MessageDescription[] = [
-  { topic: TOPICS.intentEvents, type: ACCEPTED, summary: 'An intent was admitted and stored.', data: open({ workflowId: uuid, intentId: uuid, agent: text(), digest: text(), steps: whole(1) }) },
-  { topic: TOPICS.intentEvents, type: eventType('intent', 'Refused'), summary: 'An intent was refused whole.', data: refused },
+  { topic: TOPICS.intentEvents, type: ACCEPTED, summary: 'An intent was admitted and stored, or had been already.', data: open({
+    workflowId: uuid, intentId: uuid, agent: text(), digest: text(), steps: whole(1), id: text("the CloudEvent's, of an intent by Kafka"), source: text("the CloudEvent's, of an intent by Kafka"), kid: text('of the key that signed it'), replayed: { const: true },
+  }, ['digest', 'steps', 'id', 'source', 'kid', 'replayed']) },
+  { topic: TOPICS.intentEvents, type: eventType('intent', 'Refused'), summary: 'An intent was refused whole.', data: refusedIntent },
   { topic: TOPICS.workflowCommands, type: START_WORKFLOW, summary: 'Carry out an admitted intent.', data: startWorkflow },
   ...workflowFacts,
   identity('tenant', 'Created', 'A tenant was made.', open({ tenant: text(), name: text(), labels: textMap, by: text() })),

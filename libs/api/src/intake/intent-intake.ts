@@ -2,7 +2,7 @@ import { admitIntent, canonicalDigest, parseStrictJson } from '@aifirst/admissio
 import { TOPICS, type CapabilityDescriptor, type Intent, type PlannedStep, type PrincipalRef, type StartWorkflow } from '@aifirst/contracts';
 import type { Identity, LogWriter } from '@aifirst/identity';
 import { Refusal, type Clock, type Ids, type Json, type JsonObject, type Problem } from '@aifirst/kernel';
-import { VersionConflict, type Append, type StoredRow } from '@aifirst/store';
+import { VersionConflict, type Append, type Log, type StoredRow } from '@aifirst/store';
 import type { Vault } from '@aifirst/vault';
 import { refuse, refuseField } from '../http/problem';
 import { Recent } from './recent';
@@ -29,7 +29,13 @@ export interface Submission {
   readonly raw: Buffer;
   readonly idempotencyKey: string | undefined;
   readonly traceparent: string;
+  /** Of an intent by Kafka: the key that signed it. Its `idempotencyKey` is the id by which its agent knows it. Whoever hands it in records a refusal. */
+  readonly signedBy?: string;
 }
+/** An intent that may be stored. `key` is its idempotency key in the log, where it has one. */
+export interface AdmittedIntent { readonly submission: Submission; readonly intent: Intent; readonly plan: readonly PlannedStep[]; readonly key: string | undefined }
+/** What is to be stored of an intent, and what to do once it is: at once, before anybody is answered. */
+export interface ReadyIntent { readonly append: Append; stored(row: StoredRow): Submitted }
 export interface Submitted { readonly intentId: string; readonly workflowId: string; readonly replayed: boolean }
 
 /** What the log keeps of an intent beside the command that holds all else: so nothing of it is stored twice. */
@@ -85,29 +91,70 @@ export class IntentIntake {
     return row === undefined || row.tenant !== tenant || startOf(row) === null ? null : recordOf(row);
   }
 
-  private async take(submission: Submission): Promise<Submitted> {
+  /** Between intents of many, stored together by whoever takes them in: admit, recall, make ready, store. @throws Refusal of admission, TENANT_MISMATCH */
+  admit(submission: Submission): AdmittedIntent {
     const { principal, idempotencyKey } = submission;
-    if (idempotencyKey !== undefined && !IDEMPOTENCY_KEY.test(idempotencyKey)) throw this.refused(principal, { code: 'INVALID_FIELD', detail: '`Idempotency-Key` is 1 to 255 printable ASCII characters' });
+    if (idempotencyKey !== undefined && !IDEMPOTENCY_KEY.test(idempotencyKey)) throw this.refused(submission, { code: 'INVALID_FIELD', detail: '`Idempotency-Key` is 1 to 255 printable ASCII characters' });
     const parsed = parseStrictJson(submission.raw);
-    if (!parsed.ok) throw this.refused(principal, parsed.problem);
+    if (!parsed.ok) throw this.refused(submission, parsed.problem);
     const { capabilities, identity } = this.options;
     const admission = admitIntent(parsed.value, {
       capabilities: name => capabilities.find(name),
       connections: name => identity.connections.find(principal.tenant, name)?.data,
     });
-    if (!admission.ok) throw this.refused(principal, ...admission.problems);
+    if (!admission.ok) throw this.refused(submission, ...admission.problems);
     if (admission.tenant !== null && admission.tenant !== principal.tenant) throw refuseField('/tenant', 'the credential decides the tenant', 'TENANT_MISMATCH');
-    if (idempotencyKey === undefined) return this.store(submission, admission.intent, admission.plan);
-    return this.storeOnce(`${principal.tenant}/${principal.id}/${idempotencyKey}`, submission, admission.intent, admission.plan);
+    return { submission, intent: admission.intent, plan: admission.plan, key: idempotencyKey === undefined ? undefined : `${principal.tenant}/${principal.id}/${idempotencyKey}` };
+  }
+
+  /**
+   * What was stored under its key before. Without `log` only what is remembered is looked at.
+   * @returns null where there is nothing any more, and the key is free
+   * @throws Refusal IDEMPOTENCY_CONFLICT
+   */
+  async recall(admitted: AdmittedIntent, log?: Log): Promise<Submitted | null> {
+    const { key, submission: { principal }, intent } = admitted;
+    if (key === undefined) return null;
+    const remembered = this.remembered.get(key);
+    if (remembered !== undefined && this.holds(remembered)) return this.repeated(remembered, principal, intent);
+    const [row] = log === undefined ? [] : await log.readKeys([key]);
+    // Why: there may be none, where retention has just removed it.
+    if (row === undefined || log === undefined) return null;
+    const known = recordOf(row);
+    if (this.holds(known)) {
+      this.remembered.set(key, { id: known.id, workflow: known.workflow, digest: known.digest, createdAt: known.createdAt });
+      return this.repeated(known, principal, intent);
+    }
+    await log.releaseKeys([key], row.position);
+    return null;
+  }
+
+  /** Whether intents can be judged: until the adapters have said what they can do, none would be admitted. */
+  isReady(): boolean { return this.options.capabilities.isLoaded(); }
+
+  /** Sends the very same commands again, of intents that were stored here: the bus may have lost them. */
+  async sendAgain(intents: readonly string[]): Promise<void> {
+    const { writer } = this.options;
+    const rows = Map.groupBy(await writer.log.readStreams([...intents]), row => row.stream);
+    await Promise.all([...rows.values()].map(async stream => {
+      const append = againOf(stream);
+      if (append === null) return;
+      await writer.append(append).catch((error: unknown) => { if (!(error instanceof VersionConflict)) throw error; });
+    }));
+  }
+
+  private async take(submission: Submission): Promise<Submitted> {
+    const admitted = this.admit(submission);
+    return admitted.key === undefined ? this.store(admitted) : this.storeOnce(admitted.key, admitted);
   }
 
   /** A repeat waits for the first: then it is known, or it was refused and this one is the first. */
-  private async storeOnce(key: string, submission: Submission, intent: Intent, plan: readonly PlannedStep[]): Promise<Submitted> {
+  private async storeOnce(key: string, admitted: AdmittedIntent): Promise<Submitted> {
     for (let first = this.inFlight.get(key); first !== undefined; first = this.inFlight.get(key)) await first.catch(() => {});
     const known = this.remembered.get(key);
-    if (known !== undefined && this.holds(known)) return this.repeated(known, submission.principal, intent);
+    if (known !== undefined && this.holds(known)) return this.repeated(known, admitted.submission.principal, admitted.intent);
     // Why all of it: who waits for one that has failed already would never let it go on.
-    const whole = this.storeOrRecall(key, submission, intent, plan);
+    const whole = this.storeOrRecall(admitted);
     this.inFlight.set(key, whole);
     try {
       return await whole;
@@ -116,23 +163,15 @@ export class IntentIntake {
     }
   }
 
-  private async storeOrRecall(key: string, submission: Submission, intent: Intent, plan: readonly PlannedStep[]): Promise<Submitted> {
-    const { log } = this.options.writer;
+  private async storeOrRecall(admitted: AdmittedIntent): Promise<Submitted> {
     for (let tries = KEY_TRIES; ; tries--) {
       try {
-        return await this.store(submission, intent, plan, key);
+        return await this.store(admitted);
       } catch (error) {
         if (!(error instanceof VersionConflict) || tries === 0) throw error;
       }
-      const [row] = await log.readKeys([key]);
-      // Why: retention has just removed it.
-      if (row === undefined) continue;
-      const known = recordOf(row);
-      if (this.holds(known)) {
-        this.remembered.set(key, { id: known.id, workflow: known.workflow, digest: known.digest, createdAt: known.createdAt });
-        return this.repeated(known, submission.principal, intent);
-      }
-      await log.releaseKeys([key], row.position);
+      const submitted = await this.recall(admitted, this.options.writer.log);
+      if (submitted !== null) return submitted;
     }
   }
 
@@ -153,33 +192,45 @@ export class IntentIntake {
     });
   }
 
-  private async store({ principal, traceparent }: Submission, intent: Intent, plan: readonly PlannedStep[], key?: string): Promise<Submitted> {
-    const { ids, clock, vault, writer, onAccepted } = this.options;
+  private async store(admitted: AdmittedIntent): Promise<Submitted> {
+    const ready = await this.ready(admitted);
+    return ready.stored(await this.options.writer.append(ready.append));
+  }
+
+  /** Seals an intent and gives it its ids. */
+  async ready({ submission, intent, plan, key }: AdmittedIntent): Promise<ReadyIntent> {
+    const { ids, clock, vault, onAccepted } = this.options;
+    const { principal, signedBy, idempotencyKey } = submission;
     const [id, workflow] = [ids.uuid(), ids.uuid()];
     const { tenant } = principal;
     const { steps, isSealed } = await this.seal(tenant, workflow, plan);
     const digest = isSealed ? await vault.keyedDigest({ tenant, workflow }, intent as unknown as Json) : canonicalDigest(intent);
     const start: StartWorkflow = {
-      workflow, intent: id, agent: principal, goal: intent.goal, mode: intent.mode, onFailure: intent.onFailure, deadlineMs: intent.deadlineMs,
-      labels: intent.labels, digest, steps,
+      workflow, intent: id, ...(signedBy === undefined || idempotencyKey === undefined ? {} : { intentKnownAs: idempotencyKey }), agent: principal, goal: intent.goal, mode: intent.mode, onFailure: intent.onFailure,
+      deadlineMs: intent.deadlineMs, labels: intent.labels, digest, steps,
     };
     const at = new Date(clock.now()).toISOString();
     const state: IntentState = { subjects: intent.subjects, dependsOn: intent.steps.map(step => step.dependsOn) };
-    const row = await writer.append(this.appendOf(id, start, state, at, traceparent, key));
-    if (key !== undefined) this.remembered.set(key, { id, workflow, digest, createdAt: at });
-    onAccepted({ start, tenant, at, position: row.position });
-    return { intentId: id, workflowId: workflow, replayed: false };
+    return {
+      append: this.appendOf(id, start, state, at, submission, key),
+      stored: ({ position }) => {
+        if (key !== undefined) this.remembered.set(key, { id, workflow, digest, createdAt: at });
+        onAccepted({ start, tenant, at, position });
+        return { intentId: id, workflowId: workflow, replayed: false };
+      },
+    };
   }
 
-  private appendOf(id: string, start: StartWorkflow, state: IntentState, time: string, traceparent: string, key: string | undefined): Append {
-    const { tenant } = start.agent;
+  private appendOf(id: string, start: StartWorkflow, state: IntentState, time: string, { traceparent, signedBy }: Submission, key: string | undefined): Append {
+    const { agent: { tenant, id: agent }, intentKnownAs } = start;
     // Why: both ids are new, and each message of the gateway needs one; so no others are made.
     const [fact, command] = [id, start.workflow];
+    const bySignature = signedBy === undefined ? {} : { id: intentKnownAs ?? id, source: agent, kid: signedBy };
     return {
       tenant, stream: id, version: 1, ...(key === undefined ? {} : { key }), state: state as unknown as JsonObject,
       messages: [
-        { topic: TOPICS.intentEvents, key: start.agent.id, id: fact, type: ACCEPTED, time, subject: id, tenant, traceparent,
-          data: { workflowId: start.workflow, intentId: id, agent: start.agent.id, digest: start.digest, steps: start.steps.length } },
+        { topic: TOPICS.intentEvents, key: agent, id: fact, type: ACCEPTED, time, subject: id, tenant, traceparent, intentid: intentKnownAs ?? id, intentsource: agent,
+          data: { workflowId: start.workflow, intentId: id, agent, digest: start.digest, steps: start.steps.length, ...bySignature } },
         { topic: TOPICS.workflowCommands, key: start.workflow, id: command, type: START_WORKFLOW, time, subject: start.workflow, tenant, causationid: fact, traceparent,
           data: start as unknown as JsonObject },
       ],
@@ -201,9 +252,9 @@ export class IntentIntake {
     return { steps, isSealed };
   }
 
-  private refused({ tenant, id }: PrincipalRef, ...problems: readonly [Problem, ...Problem[]]): Refusal {
+  private refused({ principal: { tenant, id }, signedBy }: Submission, ...problems: readonly [Problem, ...Problem[]]): Refusal {
     const [{ code, pointer, detail }] = problems;
-    this.options.identity.refusals.record({ kind: 'intent', tenant, source: id, code, detail: pointer === undefined ? detail : `${pointer}: ${detail}` });
+    if (signedBy === undefined) this.options.identity.refusals.record({ kind: 'intent', tenant, source: id, code, detail: pointer === undefined ? detail : `${pointer}: ${detail}` });
     return new Refusal(problems);
   }
 }
@@ -226,6 +277,15 @@ export function recordOf(row: StoredRow): IntentRecord {
 export function startOf(row: StoredRow): AcceptedIntent | null {
   const command = row.messages.find(({ event }) => event.type === START_WORKFLOW);
   return command === undefined ? null : { start: command.event.data as unknown as StartWorkflow, tenant: row.tenant, at: command.event.time, position: row.position };
+}
+
+/** What sends an intent's command again, as it was, from the rows of its stream. null: they are not an intent's. */
+export function againOf(rows: readonly StoredRow[]): Append | null {
+  const [first] = rows;
+  const command = first?.messages.find(({ event }) => event.type === START_WORKFLOW);
+  if (first === undefined || command === undefined) return null;
+  const { id, type, time, subject, tenant, causationid, traceparent, data } = command.event;
+  return { tenant: first.tenant, stream: first.stream, version: rows.at(-1)!.version + 1, messages: [{ topic: command.topic, key: command.key, id, type, time, subject, tenant, causationid, traceparent, data }] };
 }
 
 const sensitive = new WeakMap<CapabilityDescriptor, boolean>();

@@ -1,11 +1,11 @@
 import { Controller } from '@nestjs/common';
 import { Identity, type AgentEntry, type AgentSettings, type StoredKey } from '@aifirst/identity';
 import type { Json, JsonObject } from '@aifirst/kernel';
-import { JWK, LIMITS, REPEAT_WINDOW, component, listOf, pageOfA, shape, text, whole } from '../documents/schemas';
+import { JWK, LIMITS, REPEAT_WINDOW, component, listOf, open, orNull, pageOfA, shape, text, whole } from '../documents/schemas';
 import { etagOf, expectedRevision } from '../http/etag';
 import { shown } from '../http/named';
 import { PAGE_QUERY, pageOf } from '../http/page';
-import { refuseParameter } from '../http/problem';
+import { notFound, refuseParameter } from '../http/problem';
 import { Route, created, noContent, ok, type Call, type Reply, type RouteDefinition } from '../http/route';
 
 const ADMIN: Pick<RouteDefinition, 'tag' | 'access'> = { tag: 'Agents', access: 'admin' };
@@ -36,7 +36,7 @@ export class AgentsController {
   async create({ tenant, caller, body }: Call<Settings & { publicKey?: Json }>): Promise<Reply> {
     const { publicKey, ...rest } = body;
     const { agent, tokenId, token } = await this.identity.principals.create(tenant, settingsOf(rest), publicKey, caller.principal);
-    return created(`/v1/agents/${agent.id}`, { ...shownAgent(agent), tokenId, token }, { etag: etagOf(agent.revision), 'cache-control': 'no-store' });
+    return created(`/v1/agents/${agent.id}`, { ...this.shown(agent), tokenId, token }, { etag: etagOf(agent.revision), 'cache-control': 'no-store' });
   }
 
   @Route({
@@ -47,7 +47,7 @@ export class AgentsController {
   list({ tenant, query }: Call): Reply {
     const { name, owner, role, status } = query;
     if (status !== undefined && status !== 'active' && status !== 'suspended') throw refuseParameter('status', 'is `active` or `suspended`');
-    const agents = this.identity.principals.list(tenant).map(shownAgent).filter(agent =>
+    const agents = this.identity.principals.list(tenant).map(agent => this.shown(agent)).filter(agent =>
       (name === undefined || agent.name === name) && (owner === undefined || agent.owner === owner) && (status === undefined || agent.status === status) && (role === undefined || agent.roles.includes(role)));
     return ok(pageOf(agents, agent => agent.id, query));
   }
@@ -55,7 +55,7 @@ export class AgentsController {
   @Route({ ...ADMIN, method: 'GET', path: '/v1/agents/:id', id: 'getAgent', summary: 'An agent.', answers: ONE, refusals: ['NOT_FOUND'] })
   get(call: Call): Reply {
     const agent = this.agent(call);
-    return shown(call, agent.revision, shownAgent(agent));
+    return shown(call, agent.revision, this.shown(agent));
   }
 
   @Route({
@@ -121,28 +121,49 @@ export class AgentsController {
   async registerKey(call: Call<{ kid: string; jwk: JsonObject }>): Promise<Reply> {
     const { id } = this.agent(call);
     const key = await this.identity.principals.registerKey(call.tenant, id, call.body.kid, call.body.jwk, call.caller.principal);
-    return created(`/v1/agents/${id}/keys/${encodeURIComponent(key.kid)}`, shownKey(key));
+    return created(`/v1/agents/${id}/keys/${encodeURIComponent(key.kid)}`, this.shownKey(id, key));
   }
 
   @Route({
-    ...ADMIN, method: 'DELETE', path: '/v1/agents/:id/keys/:kid', id: 'removeKey', summary: 'Removes a key.', answers: { 204: { description: 'it is gone' } }, refusals: ['NOT_FOUND'],
+    ...ADMIN, method: 'GET', path: '/v1/agents/:id/keys', id: 'listKeys', summary: 'The keys that it may sign intents with, and those that were revoked.',
+    answers: { 200: { description: 'its keys; when they were used last is known to the hour', schema: open({ items: listOf(component('Key')), revoked: listOf(component('RevokedKey')), next: orNull(text()) }) } }, refusals: ['NOT_FOUND'],
+  })
+  listKeys(call: Call): Reply {
+    const { id, data: { keys, revokedKeys = [] } } = this.agent(call);
+    const revoked = revokedKeys.map(key => ({ ...key, lastUsedAt: this.identity.keyUses.lastUsedAt(id, key.kid) }));
+    return ok({ items: keys.map(key => this.shownKey(id, key)), revoked, next: null });
+  }
+
+  @Route({
+    ...ADMIN, method: 'GET', path: '/v1/agents/:id/keys/:kid', id: 'getKey', summary: 'A key.', answers: { 200: { description: 'the key', schema: component('Key') } }, refusals: ['NOT_FOUND'],
+  })
+  getKey(call: Call): Reply {
+    const { id, data } = this.agent(call);
+    const key = data.keys.find(({ kid }) => kid === call.params['kid']);
+    if (key === undefined) throw notFound(`key \`${call.params['kid']!.slice(0, 128)}\``);
+    return ok(this.shownKey(id, key));
+  }
+
+  @Route({
+    ...ADMIN, method: 'DELETE', path: '/v1/agents/:id/keys/:kid', id: 'removeKey', summary: 'Revokes a key: nothing that it signed is taken in any more.', answers: { 204: { description: 'it is gone' } }, refusals: ['NOT_FOUND'],
   })
   async removeKey(call: Call): Promise<Reply> {
     await this.identity.principals.removeKey(call.tenant, this.agent(call).id, call.params['kid']!, call.caller.principal);
     return noContent;
   }
 
+  private shownKey(agent: string, { kid, jwk, createdAt }: StoredKey) { return { kid, jwk, createdAt, lastUsedAt: this.identity.keyUses.lastUsedAt(agent, kid) }; }
+  private shown({ id, revision, data: { name, owner, roles, limits, repeatWindowMs, suspended, tokens, keys, createdAt, updatedAt } }: AgentEntry) {
+    return {
+      id, name, owner, roles, limits, repeatWindowMs, status: suspended ? 'suspended' : 'active',
+      tokens: tokens.map(token => ({ id: token.id, createdAt: token.createdAt, expiresAt: token.expiresAt })), keys: keys.map(key => this.shownKey(id, key)), createdAt, updatedAt, revision,
+    };
+  }
   private agent({ tenant, params }: Pick<Call, 'tenant' | 'params'>): AgentEntry { return this.identity.principals.get(tenant, params['id']!); }
   private expected(call: Call<unknown>): Promise<number | undefined> { return expectedRevision(call.headers, () => this.agent(call).revision); }
-  private answer(agent: AgentEntry): Reply { return ok(shownAgent(agent), { etag: etagOf(agent.revision) }); }
+  private answer(agent: AgentEntry): Reply { return ok(this.shown(agent), { etag: etagOf(agent.revision) }); }
 }
 
 function filter(field: string) { return { description: `with this \`${field}\``, schema: text() }; }
 
 const settingsOf = ({ name, owner, roles, limits, repeatWindowMs }: Settings): AgentSettings => ({ name, owner, roles, limits: limits ?? {}, repeatWindowMs: repeatWindowMs ?? null });
-
-const shownKey = ({ kid, jwk, createdAt }: StoredKey) => ({ kid, jwk, createdAt });
-const shownAgent = ({ id, revision, data: { name, owner, roles, limits, repeatWindowMs, suspended, tokens, keys, createdAt, updatedAt } }: AgentEntry) => ({
-  id, name, owner, roles, limits, repeatWindowMs, status: suspended ? 'suspended' : 'active',
-  tokens: tokens.map(token => ({ id: token.id, createdAt: token.createdAt, expiresAt: token.expiresAt })), keys: keys.map(shownKey), createdAt, updatedAt, revision,
-});
