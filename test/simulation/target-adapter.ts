@@ -26,7 +26,7 @@ interface Course { readonly delayMs: number; readonly answer: 'given' | 'lost' }
 
 /**
  * The adapter of the simulated target, with all that can go wrong on the way there and back. A request that has left goes
- * on without the process that sent it; a probe calls off what may still be under way (RELIABILITY 3.1, rule 3).
+ * on without the process that sent it; a probe calls off what may still be under way.
  */
 export class TargetAdapter implements ExecutionAdapter {
   readonly name = 'os';

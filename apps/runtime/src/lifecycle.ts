@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '@aifirst/kernel';
 
-/** An end takes at most 10 s (CONTRACT.md, Starting it); what is not drained by then is as after a kill, which everything here survives. */
+/** An end takes at most 10 s; what is not drained by then is as after a kill, which everything here survives. */
 const DRAIN_MS_MAX = 9_500;
 /** Ctrl-C reaches us twice when npm hands it on: from the terminal and from npm. One key stroke is one wish. */
 const SAME_WISH_MS_MAX = 1_000;

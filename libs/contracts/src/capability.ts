@@ -1,7 +1,7 @@
 import type { JsonObject } from '@aifirst/kernel';
 
 export type Reversibility = 'readOnly' | 'reversible' | 'compensable' | 'irreversible';
-/** How an adapter can know what came of a call whose answer was lost (RELIABILITY 3.1). */
+/** How an adapter can know what came of a call whose answer was lost. */
 export type OutcomeKnowledge = 'transactional' | 'nativeKey' | 'marker' | 'conditional' | 'none';
 export type UndoExactness = 'exact' | 'compensating' | 'none';
 export type RiskLevel = 'low' | 'medium' | 'high' | 'critical';

@@ -1,7 +1,7 @@
 import type { Direction } from '@aifirst/contracts';
 import { invariant } from '@aifirst/kernel';
 
-/** Places in a plan; CONTRACT allows 1,000 steps. */
+/** Places in a plan, which has at most 1,000 steps. */
 export const STEPS_MAX = 1_024;
 /** Tries of one undo within a generation. */
 export const ATTEMPTS_MAX = 4_095;

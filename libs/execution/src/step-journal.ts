@@ -27,7 +27,7 @@ const GRACE_MS = 1_000;
 const REPEATS_MS = 10_000;
 /** Steps that were worked on lately: a repeat of theirs is looked up first. */
 const RECENT_MIN = 10_000;
-/** Of the 10 s that CONTRACT gives a stop. */
+/** Of the 10 s that a stop may take. */
 const STOP_MS_MAX = 5_000;
 /** What acts that were cut off get to come back in. */
 const CUT_OFF_MS_MAX = 1_000;

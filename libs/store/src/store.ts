@@ -53,7 +53,7 @@ export interface Unit {
   readonly positions?: Positions;
   /** No row before this position is needed for recovery any more: `trim` may take it. Never goes back. */
   readonly lowWater?: number;
-  /** Wait until it is on disk. Default true; false only where PERFORMANCE.md's rule 7 allows it. */
+  /** Wait until it is on disk. Default true; false only where a later durable commit of the same cluster comes before anybody is told. */
   readonly durable?: boolean;
 }
 
@@ -76,7 +76,7 @@ export class CommitsLost extends Fenced {
 }
 /** The log's writer is alive elsewhere. */
 export class LeaseHeld extends OperationalError {
-  constructor(log: string, owner: string) { super('LEASE_HELD', `log \`${log}\` is being written by \`${owner}\``, { retryable: true }); }
+  constructor(log: string, readonly owner: string) { super('LEASE_HELD', `log \`${log}\` is being written by \`${owner}\``, { retryable: true }); }
 }
 
 export interface OpenOptions {

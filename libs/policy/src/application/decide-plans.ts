@@ -29,7 +29,7 @@ export interface DecidingMeans {
   readonly evaluator: Evaluator;
   digest(value: Json): string;
   seal(fields: SealedFields): string;
-  /** Wait for the disk (PERFORMANCE.md, rule 7). */
+  /** Wait for the disk. */
   readonly durable: boolean;
   onDecided?(decided: PlanDecided): void;
 }

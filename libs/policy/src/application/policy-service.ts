@@ -21,7 +21,7 @@ export interface PolicyServiceOptions {
   /** `digestOf` and `sealLease` of the vault, the latter under the service key. */
   digest(value: Json): string;
   seal(fields: SealedFields): string;
-  /** Decisions wait for the disk. Default true; false only where PERFORMANCE.md's rule 7 allows it. Administrative writes always do. */
+  /** Decisions wait for the disk. Default true; false only where a later durable commit of the same cluster comes before anybody is told. Administrative writes always do. */
   readonly durableDecisions?: boolean;
   /** After each decision is stored, for metrics. Must not throw. */
   onDecided?(decided: PlanDecided): void;

@@ -10,7 +10,7 @@ import { whyAllowed, whyErred, whyForbidden, whyNothingPermits } from './reasons
 import type { TenantPolicy } from './tenant-policy';
 import { principalOf, switchThatHolds } from './tenant-policy';
 
-/** How long a leave to act holds (DESIGN.md, "The way of an intent" 3). */
+/** How long a leave to act holds. */
 export const LEASE_MS = 60_000;
 /** What a step with unresolved references leaves open. */
 const UNKNOWN = ['input', 'resources'] as const;
