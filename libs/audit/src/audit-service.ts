@@ -18,7 +18,10 @@ export interface AuditServiceOptions {
   readonly bus: MessageBus;
   /** Where the service answers `AuditQuestions`. */
   readonly query: ServiceQuery;
-  /** The producers' logs that can be read in this process: what the bus did not bring is asked for there. */
+  /**
+   * The producers' logs: what the bus did not bring is asked for there. One of another process has `refresh` (`AskedFeed`)
+   * and is asked how far it goes every second, as what was lost at its end shows by nothing else.
+   */
   readonly feeds?: () => Iterable<Feed>;
   /** As the audit service's own role (`migrate` returns it). */
   readonly connection: ClientConfig;
@@ -64,7 +67,7 @@ export class AuditService {
     this.#exporter = new Exporter(this.#store, this.#reader, deployment, this.#signer);
     const folding = { connection, schema: this.#schema, deployment, seed, ...(bundleMs === undefined ? {} : { bundleMs }), ...(checkpointMs === undefined ? {} : { checkpointMs }) };
     this.#feeder = new Feeder({
-      bus, clock, feedOf: producer => [...(options.feeds?.() ?? [])].find(feed => feed.source === producer),
+      bus, clock, feeds: () => options.feeds?.() ?? [],
       ...(onGap && { onGap }), ...(onDefect && { onDefect }), ...(onRetrying && { onRetrying }), ...(onEnded && { onEnded }),
     }, events => (options.thread === 'here' ? new Folder(folding, events) : new ThreadFolder(join(__dirname, 'audit-worker.js'), folding, events)));
     this.#answer();

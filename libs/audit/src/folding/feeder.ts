@@ -5,6 +5,7 @@ import type { Positions } from '@aifirst/store';
 import type { Gap } from '../domain/sequencer';
 import { readGap } from '../feed-gap';
 import type { FolderEvents, Progress } from './folder';
+import { isAsked, MissingFacts } from './missing-facts';
 import type { Folding } from './thread-folder';
 
 /** Facts that may be on their way to the folding thread: about a second of a whole machine's work. */
@@ -14,8 +15,8 @@ const GAP_PAUSE_MS = 1_000;
 export interface FeederOptions {
   readonly bus: MessageBus;
   readonly clock: Pick<Clock, 'after'>;
-  /** Where a producer's log can be read, if here. */
-  feedOf(producer: string): Feed | undefined;
+  /** The producers' logs that can be read. */
+  feeds(): Iterable<Feed>;
   onGap?(gap: Gap): void;
   onDefect?(detail: string): void;
   onRetrying?(error: unknown): void;
@@ -34,28 +35,40 @@ export class Feeder {
   #failure: unknown = null;
   #stopped = false;
   #subscribing: Promise<void> = Promise.resolve();
+  /** `settled` at the last look. */
+  #lastSettled = -1;
+  readonly #missing: MissingFacts;
   readonly folder: Folding;
 
   constructor(private readonly options: FeederOptions, folding: (events: FolderEvents) => Folding) {
     this.folder = folding({
       onProgress: progress => { if (progress.run === this.#progress.run) { this.#progress = progress; this.#wake(); } },
-      onGaps: gaps => { this.#gaps = gaps; for (const gap of gaps) this.#fill(gap); },
+      onGaps: gaps => { this.#gaps = gaps; for (const gap of gaps) if (this.#isHere(gap)) this.#fill(gap); else this.#missing.watch(); },
       onRestart: progress => { this.#restart(progress); },
       onDefect: detail => { options.onDefect?.(detail); },
       onRetrying: error => { options.onRetrying?.(error); },
       onEnded: error => { this.#failure = error; this.#wake(); if (!this.#stopped) options.onEnded?.(error); },
     });
+    this.#missing = new MissingFacts({
+      clock: options.clock, feeds: () => options.feeds(),
+      gaps: () => this.#gaps.filter(gap => !this.#isHere(gap)),
+      folded: producer => this.#progress.producers[producer] ?? 0,
+      isStuck: () => this.#isStuck(),
+      bring: async gap => { options.onGap?.(gap); await this.#bring(gap); },
+      onAway: error => { options.onRetrying?.(error); },
+    });
   }
 
   get progress(): Progress { return this.#progress; }
-  gaps(): readonly Gap[] { return this.#gaps; }
+  gaps(): readonly Gap[] { return [...this.#gaps, ...this.#missing.tails()]; }
   /** Facts that are known of and not stored in a log yet; a row not yet read counts as one. */
-  lag(): number { return Math.max(0, this.#sent - this.#progress.settled) + (this.#consumer?.lag() ?? 0) + this.#gaps.reduce((total, { from, to }) => total + to - from, 0); }
+  lag(): number { return Math.max(0, this.#sent - this.#progress.settled) + (this.#consumer?.lag() ?? 0) + this.gaps().reduce((total, { from, to }) => total + to - from, 0); }
   failure(): unknown { return this.#failure; }
 
   async start(): Promise<void> {
     this.#progress = await this.folder.open();
     await this.#resubscribe();
+    if ([...this.options.feeds()].some(isAsked)) this.#missing.watch();
   }
 
   /** Resolves when all of these are stored. @throws what has ended the folding */
@@ -65,6 +78,7 @@ export class Feeder {
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#missing.stop();
     this.#wake();
     await this.#subscribing.catch(() => undefined);
     await this.#consumer?.stop();
@@ -97,7 +111,26 @@ export class Feeder {
     }
     const { run } = this.#progress;
     this.#send(groups, count, positions);
+    await this.#room(run);
+  }
+
+  async #room(run: number): Promise<void> {
     while (run === this.#progress.run && this.#sent - this.#progress.settled > UNSETTLED_MAX) await this.#changed();
+  }
+
+  /** Facts wait to be stored, and none has been since this was asked last. */
+  #isStuck(): boolean {
+    const before = this.#lastSettled;
+    this.#lastSettled = this.#progress.settled;
+    return this.#sent > this.#progress.settled && before === this.#progress.settled;
+  }
+
+  #feedOf(producer: string): Feed | undefined { return [...this.options.feeds()].find(({ source }) => source === producer); }
+
+  /** A log of this process brings its facts in their order: what is missing is lost, and asking costs nothing. */
+  #isHere({ producer }: Gap): boolean {
+    const feed = this.#feedOf(producer);
+    return feed !== undefined && !isAsked(feed);
   }
 
   #send(groups: readonly (readonly [string, readonly CloudEvent[]])[], count: number, positions: Positions): void {
@@ -120,11 +153,21 @@ export class Feeder {
     });
   }
 
-  async #bring(gap: Gap): Promise<void> {
-    const feed = this.options.feedOf(gap.producer);
+  /** What of it is there. Of another process's log all is asked for at once that is in the gap or may be missing behind it. */
+  async #bring({ producer, from, to }: Gap): Promise<void> {
+    const feed = this.#feedOf(producer);
     if (feed === undefined) { await this.#resubscribe(); return; }
-    const facts = await readGap(feed, gap);
-    if (facts.length > 0 && !this.#stopped) this.#send([[feed.source, facts]], facts.length, {});
+    const { run } = this.#progress;
+    const end = isAsked(feed) ? Math.max(to, (await feed.refresh()).lastSequence + 1) : to;
+    for (let next = from; next < end;) {
+      const facts = await readGap(feed, { producer, from: next, to: end });
+      if (facts.length === 0 || this.#stopped || run !== this.#progress.run) return;
+      this.#send([[feed.source, facts]], facts.length, {});
+      // Why: beyond what is nowhere there is nothing to be gained, it would only be held.
+      if (facts[0]!.sequence !== next) return;
+      next = facts.at(-1)!.sequence! + 1;
+      await this.#room(run);
+    }
   }
 
   #restart(progress: Progress): void {

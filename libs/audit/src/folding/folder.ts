@@ -9,7 +9,7 @@ import { Checkpointer, EntriesMissing } from './checkpointer';
 import { FoldDatabase, type FoldState } from './database';
 import { TenantLogs } from './tenant-logs';
 
-/** A bundle is stored so long after its first entry, or when it has so many (PERFORMANCE: one per 20 ms or so). */
+/** A bundle is stored so long after its first entry, or when it has so many. */
 const BUNDLE_MS = 20;
 const BUNDLE_EVENTS = 500;
 const CHECKPOINT_MS = 1_000;
