@@ -22,6 +22,7 @@ import { GatewayIds } from './routes/gateway-ids';
 import { DeadLetterOffices } from './routes/operations.controller';
 import { SystemPages, type ReadinessCheck } from './routes/system.controller';
 import { Unsealing } from './routes/unsealing';
+import type { CatchUpPace } from './views/catch-up';
 import { WorkflowProjection } from './views/workflow-projection';
 import type { WorkflowViews } from './views/workflow-views';
 
@@ -48,6 +49,10 @@ export interface GatewayDeps {
   readonly historyDays?: number;
   /** How long an idempotency key stands for its intent. Default 30. Rows of intents must be kept at least so long. */
   readonly idempotencyDays?: number;
+  /** How patiently views wait for what the bus may have lost. Default `CATCH_UP_PACE`. */
+  readonly catchUp?: CatchUpPace;
+  /** The bus group that follows the facts of workflows. Default `VIEWS_GROUP`; with several copies of the gateway one for each. */
+  readonly viewsGroup?: string;
 }
 
 /** `route` is the pattern, never the path: ids and names stay out of metrics. `trace`: where the call began a trace of its own. */
@@ -91,7 +96,9 @@ function partsOf(deps: GatewayDeps): Parts {
   const writer = new LogWriter(log, { before: () => crashPoint('gateway.intent.before'), after: () => crashPoint('gateway.intent.after') });
   const identity = new Identity({ writer, clock, ids, query, adminToken });
   const { neighbours } = identity;
-  const projection = new WorkflowProjection({ views, bus, log, neighbours, clock, logger });
+  const projection = new WorkflowProjection({
+    views, bus, log, neighbours, clock, logger, sendAgain: intents => intake.sendAgain(intents), ...(deps.catchUp === undefined ? {} : { pace: deps.catchUp }), ...(deps.viewsGroup === undefined ? {} : { group: deps.viewsGroup }),
+  });
   const capabilities = new Capabilities(neighbours, clock, logger);
   const intake = new IntentIntake({ identity, writer, capabilities, vault, clock, ids, idempotencyMs: (deps.idempotencyDays ?? IDEMPOTENCY_DAYS) * DAY_MS, onAccepted: intent => projection.addPending(intent) });
   return { identity, capabilities, intake, projection, writer, streams: new EventStreams({ identity, projection, clock, logger }) };

@@ -4,5 +4,7 @@ export type { ReadinessCheck } from './routes/system.controller';
 export type { ViewFilter, ViewPlace, ViewRow, WorkflowViews } from './views/workflow-views';
 export { foldView, pendingView } from './views/fold-view';
 export { VIEWS_GROUP, WorkflowProjection } from './views/workflow-projection';
+export { CATCH_UP_PACE, type CatchUpPace } from './views/catch-up';
+export { againOf, startOf, type AcceptedIntent } from './intake/intent-intake';
 export { PostgresWorkflowViews, type PostgresWorkflowViewsOptions } from './views/postgres-workflow-views';
 export { GATEWAY_MIGRATIONS } from './views/view-migrations';

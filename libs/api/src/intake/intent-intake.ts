@@ -135,9 +135,9 @@ export class IntentIntake {
   /** Sends the very same commands again, of intents that were stored here: the bus may have lost them. */
   async sendAgain(intents: readonly string[]): Promise<void> {
     const { writer } = this.options;
-    const rows = Map.groupBy(await writer.log.readStreams([...intents]), row => row.stream);
-    await Promise.all([...rows.values()].map(async stream => {
-      const append = againOf(stream);
+    const rows = await writer.log.readStreams(intents);
+    await Promise.all(intents.map(async intent => {
+      const append = againOf(rows.filter(row => row.stream === intent));
       if (append === null) return;
       await writer.append(append).catch((error: unknown) => { if (!(error instanceof VersionConflict)) throw error; });
     }));

@@ -116,8 +116,7 @@ export class WorkflowsController {
   private async order(call: Call<unknown>, order: WorkflowOrder): Promise<Reply> {
     const { id } = await this.visible(call);
     const { tenant, caller } = call;
-    const { sequence } = await this.identity.neighbours.ask('orchestrator', 'order', { tenant, workflow: id, by: caller.principal, order });
-    const view = await this.projection.waitFor(tenant, id, (_view, seen) => seen >= sequence, CATCH_UP_MS);
+    const view = await this.projection.ordered(tenant, id, () => this.identity.neighbours.ask('orchestrator', 'order', { tenant, workflow: id, by: caller.principal, order }), CATCH_UP_MS);
     if (view === null) throw notFound(`workflow \`${id}\``);
     return accepted(`/v1/workflows/${id}`, await this.unsealing.view(view));
   }

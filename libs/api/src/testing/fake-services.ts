@@ -2,7 +2,7 @@ import type { MessageBus } from '@aifirst/bus';
 import { InProcessQuery } from '@aifirst/bus';
 import {
   TOPICS, eventType, type AuditEntry, type CapabilityDescriptor, type CloudEvent, type Draft, type KillSwitch, type LockView, type Named, type PolicyPrincipal, type PolicyText, type PrincipalRef,
-  type PutNamed, type Role, type StartWorkflow, type WorkflowFact, type WorkflowOrder,
+  type PutNamed, type Role, type StartWorkflow, type WorkflowFact, type WorkflowHead, type WorkflowOrder,
 } from '@aifirst/contracts';
 import { Refusal, type Clock, type Ids, type JsonObject } from '@aifirst/kernel';
 import type { Log } from '@aifirst/store';
@@ -43,6 +43,8 @@ export class FakeOrchestrator {
     });
     query.answer<{ tenant: string; workflow: string; after: number; limit: number }, { items: CloudEvent[] }>('orchestrator', 'facts', ({ tenant, workflow, after, limit }) =>
       ({ items: (this.facts.get(workflow) ?? []).filter(event => event.tenant === tenant && event.sequence! > after).slice(0, limit) }));
+    query.answer<{ workflows: string[] }, { items: WorkflowHead[]; lag: number }>('orchestrator', 'workflowHeads', ({ workflows }) =>
+      ({ items: workflows.flatMap(workflow => { const facts = this.facts.get(workflow)?.length ?? 0; return facts === 0 ? [] : [{ workflow, facts }]; }), lag: 0 }));
     query.answer<{ connection?: string; agent?: string }, { workflows: string[] }>('orchestrator', 'inUse', ({ connection, agent }) =>
       ({ workflows: (connection === undefined ? this.inUse.agents[agent!] : this.inUse.connections[connection]) ?? [] }));
     query.answer<{ limit: number; after?: string }, { items: LockView[] }>('orchestrator', 'locks', ({ limit, after }) => ({ items: this.locks.filter(lock => after === undefined || lock.id > after).slice(0, limit) }));
@@ -65,8 +67,8 @@ export class FakeOrchestrator {
     const known = this.facts.get(workflow) ?? [];
     if (facts.length === 0) return known.at(-1)?.sequence ?? 0;
     const { tenant, agent } = this.tenants.get(workflow)!;
-    const messages = facts.map(({ name, ...rest }): Draft => ({
-      topic: TOPICS.workflowEvents, key: workflow, id: this.ids.uuid(), type: eventType('workflow', name), time: new Date(this.clock.now()).toISOString(), subject: workflow, tenant,
+    const messages = facts.map(({ name, ...rest }, index): Draft => ({
+      topic: TOPICS.workflowEvents, key: workflow, id: `${workflow}/${known.length + index + 1}`, type: eventType('workflow', name), time: new Date(this.clock.now()).toISOString(), subject: workflow, tenant,
       data: { ...rest, workflow, agent } as unknown as JsonObject,
     }));
     const [row] = await this.log.commit({ appends: [{ tenant, stream: workflow, version: ++this.version, messages }] });

@@ -5,6 +5,7 @@ import type { ViewFilter, ViewRow, WorkflowViews } from '../views/workflow-views
 /** Views that live as long as the test. `saves` counts what PostgreSQL would have had to write. */
 export class MemoryWorkflowViews implements WorkflowViews {
   private readonly rows = new Map<string, ViewRow>();
+  private readonly doubted = new Set<string>();
   private known: Positions = {};
   readonly saves = { calls: 0, rows: 0 };
   /** The next calls of `save` fail with this. */
@@ -17,11 +18,22 @@ export class MemoryWorkflowViews implements WorkflowViews {
     if (this.failure !== null) throw this.failure;
     this.saves.calls++;
     this.saves.rows += rows.length;
-    for (const row of rows) if ((this.rows.get(row.view.id)?.sequence ?? -1) <= row.sequence) this.rows.set(row.view.id, structuredClone(row));
+    for (const row of rows) {
+      if ((this.rows.get(row.view.id)?.sequence ?? -1) > row.sequence) continue;
+      this.rows.set(row.view.id, structuredClone(row));
+      this.doubted.delete(row.view.id);
+    }
     this.known = { ...this.known, ...positions };
   }
 
   async read(ids: readonly string[]): Promise<readonly ViewRow[]> { return ids.flatMap(id => this.rows.get(id) ?? []); }
+
+  async open(after: string | null, limit: number): Promise<readonly ViewRow[]> {
+    const open = [...this.rows.values()].filter(({ view }) => (view.endedAt === null || this.doubted.has(view.id)) && (after === null || view.id > after));
+    return open.sort((a, b) => (a.view.id < b.view.id ? -1 : 1)).slice(0, limit);
+  }
+
+  async doubt(ids: readonly string[]): Promise<void> { for (const id of ids) if (this.rows.has(id)) this.doubted.add(id); }
 
   async find(tenant: string, id: string): Promise<WorkflowView | null> {
     const view = this.rows.get(id)?.view;
@@ -38,7 +50,7 @@ export class MemoryWorkflowViews implements WorkflowViews {
   }
 
   async forget(endedBefore: string): Promise<number> {
-    const old = [...this.rows.values()].filter(({ view }) => view.endedAt !== null && view.endedAt < endedBefore);
+    const old = [...this.rows.values()].filter(({ view }) => view.endedAt !== null && view.endedAt < endedBefore && !this.doubted.has(view.id));
     for (const { view } of old) this.rows.delete(view.id);
     return old.length;
   }

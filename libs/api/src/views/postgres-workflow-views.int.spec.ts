@@ -33,7 +33,7 @@ describe('views in PostgreSQL', () => {
 
   it('are shut off from other tenants by the database itself', async () => {
     const view = aView({ tenant: 'secretive' });
-    await views.save([{ view, sequence: 1 }], {});
+    await views.save([{ view, sequence: 1, facts: 1 }], {});
     const seenBy = (tenant: string) => store.withTenant(tenant, reader => reader.query('SELECT id FROM workflow_view WHERE id = $1', [view.id]));
     expect(await seenBy('secretive')).toHaveLength(1);
     expect(await seenBy('curious')).toEqual([]);
@@ -44,10 +44,10 @@ describe('views in PostgreSQL', () => {
   });
 
   it('carry on after their connection was cut', async () => {
-    await views.save([{ view: aView(), sequence: 1 }], { 'cut/0': 1 });
+    await views.save([{ view: aView(), sequence: 1, facts: 1 }], { 'cut/0': 1 });
     await admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%views'`);
     const view = aView();
-    await views.save([{ view, sequence: 1 }], { 'cut/0': 2 }).catch(() => views.save([{ view, sequence: 1 }], { 'cut/0': 2 }));
+    await views.save([{ view, sequence: 1, facts: 1 }], { 'cut/0': 2 }).catch(() => views.save([{ view, sequence: 1, facts: 1 }], { 'cut/0': 2 }));
     expect(await views.positions()).toMatchObject({ 'cut/0': 2 });
     expect(await views.read([view.id])).toHaveLength(1);
   });

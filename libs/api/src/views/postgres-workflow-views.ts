@@ -20,16 +20,22 @@ const ROWS_MAX = 1_000;
 const BYTES_MAX = 8 * 1024 * 1024;
 const FORGET_MAX = 1_000;
 
-const SAVE = `WITH p AS (INSERT INTO view_position (source, position) SELECT * FROM unnest($10::text[], $11::int8[])
+const SAVE = `WITH p AS (INSERT INTO view_position (source, position) SELECT * FROM unnest($11::text[], $12::int8[])
     ON CONFLICT (source) DO UPDATE SET position = excluded.position)
-  INSERT INTO workflow_view (id, tenant, sequence, status, agent, created_ms, ended_ms, labels, data)
-  SELECT v.id, v.tenant, v.sequence, v.status, v.agent, v.created_ms, v.ended_ms, v.labels::jsonb, v.data
-  FROM unnest($1::uuid[], $2::text[], $3::int8[], $4::text[], $5::text[], $6::int8[], $7::int8[], $8::text[], $9::text[])
-    AS v (id, tenant, sequence, status, agent, created_ms, ended_ms, labels, data)
-  ON CONFLICT (id) DO UPDATE SET sequence = excluded.sequence, status = excluded.status, ended_ms = excluded.ended_ms, data = excluded.data
+  INSERT INTO workflow_view (id, tenant, sequence, status, agent, created_ms, ended_ms, labels, data, facts)
+  SELECT v.id, v.tenant, v.sequence, v.status, v.agent, v.created_ms, v.ended_ms, v.labels::jsonb, v.data, v.facts
+  FROM unnest($1::uuid[], $2::text[], $3::int8[], $4::text[], $5::text[], $6::int8[], $7::int8[], $8::text[], $9::text[], $10::int8[])
+    AS v (id, tenant, sequence, status, agent, created_ms, ended_ms, labels, data, facts)
+  ON CONFLICT (id) DO UPDATE SET sequence = excluded.sequence, status = excluded.status, ended_ms = excluded.ended_ms, data = excluded.data, facts = excluded.facts
     WHERE workflow_view.sequence <= excluded.sequence`;
-const READ = 'SELECT data, sequence FROM workflow_view WHERE id = ANY ($1::uuid[])';
+const READ = 'SELECT data, sequence, facts FROM workflow_view WHERE id = ANY ($1::uuid[])';
+const OPEN = 'SELECT data, sequence, facts FROM workflow_view WHERE ended_ms IS NULL AND id > $1 ORDER BY id LIMIT $2';
+const DOUBT = 'UPDATE workflow_view SET ended_ms = NULL WHERE id = ANY ($1::uuid[]) AND ended_ms IS NOT NULL';
+const NO_ID = '00000000-0000-0000-0000-000000000000';
 const FORGET = 'DELETE FROM workflow_view WHERE id IN (SELECT id FROM workflow_view WHERE ended_ms < $1 LIMIT $2)';
+
+interface StoredRow { readonly data: string; readonly sequence: string; readonly facts: number }
+const rowOf = ({ data, sequence, facts }: StoredRow): ViewRow => ({ view: JSON.parse(data) as WorkflowView, sequence: Number(sequence), facts });
 
 interface Encoded { readonly row: ViewRow; readonly data: string }
 
@@ -60,8 +66,15 @@ export class PostgresWorkflowViews implements WorkflowViews {
 
   async read(ids: readonly string[]): Promise<readonly ViewRow[]> {
     if (ids.length === 0) return [];
-    const rows = await this.run<{ data: string; sequence: string }>('view_read', READ, () => [this.arrays.uuid(ids)]);
-    return rows.map(({ data, sequence }) => ({ view: JSON.parse(data) as WorkflowView, sequence: Number(sequence) }));
+    return (await this.run<StoredRow>('view_read', READ, () => [this.arrays.uuid(ids)])).map(rowOf);
+  }
+
+  async open(after: string | null, limit: number): Promise<readonly ViewRow[]> {
+    return (await this.run<StoredRow>('view_open', OPEN, () => [after ?? NO_ID, limit])).map(rowOf);
+  }
+
+  async doubt(ids: readonly string[]): Promise<void> {
+    if (ids.length > 0) await this.run('view_doubt', DOUBT, () => [this.arrays.uuid(ids)]);
   }
 
   async find(tenant: string, id: string): Promise<WorkflowView | null> {
@@ -95,7 +108,7 @@ export class PostgresWorkflowViews implements WorkflowViews {
       return [
         arrays.uuid(views.map(view => view.id)), arrays.text(views.map(view => view.tenant)), arrays.int8(chunk.map(({ row }) => row.sequence)), arrays.text(views.map(view => view.status)),
         arrays.text(views.map(view => view.agent)), arrays.int8(views.map(view => Date.parse(view.createdAt))),
-        arrays.int8(views.map(view => (view.endedAt === null ? null : Date.parse(view.endedAt)))), arrays.text(views.map(labelsOf)), arrays.text(chunk.map(({ data }) => data)),
+        arrays.int8(views.map(view => (view.endedAt === null ? null : Date.parse(view.endedAt)))), arrays.text(views.map(labelsOf)), arrays.text(chunk.map(({ data }) => data)), arrays.int8(chunk.map(({ row }) => row.facts)),
         arrays.text(Object.keys(positions)), arrays.int8(Object.values(positions)),
       ];
     });

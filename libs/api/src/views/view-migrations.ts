@@ -34,5 +34,21 @@ export class WorkflowViews1780000200000 implements MigrationInterface {
   async down(runner: QueryRunner): Promise<void> { await runner.query('DROP TABLE workflow_view, view_position'); }
 }
 
+/**
+ * `facts`: how many are folded into the view, 0: not known. The index finds what is open, for whoever looks whether the bus
+ * has lost its last facts; `ended_ms` of a view that has ended is null while that is in doubt.
+ */
+export class WorkflowViewFacts1780000300000 implements MigrationInterface {
+  readonly name = 'WorkflowViewFacts1780000300000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      ALTER TABLE workflow_view ADD COLUMN facts int4 NOT NULL DEFAULT 0;
+      CREATE INDEX workflow_view_unended ON workflow_view (id) WHERE ended_ms IS NULL;`);
+  }
+
+  async down(runner: QueryRunner): Promise<void> { await runner.query('DROP INDEX workflow_view_unended; ALTER TABLE workflow_view DROP COLUMN facts'); }
+}
+
 /** For `migrate`: the gateway's schema. */
-export const GATEWAY_MIGRATIONS: readonly (new () => MigrationInterface)[] = [...BASE_MIGRATIONS, WorkflowViews1780000200000];
+export const GATEWAY_MIGRATIONS: readonly (new () => MigrationInterface)[] = [...BASE_MIGRATIONS, WorkflowViews1780000200000, WorkflowViewFacts1780000300000];

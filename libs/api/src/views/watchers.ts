@@ -9,6 +9,7 @@ export class Watchers {
   private readonly listeners = new Map<string, Set<Listener>>();
   private readonly ends = new Set<() => void>();
 
+  ids(): Iterable<string> { return this.listeners.keys(); }
   isWatched(id: string): boolean { return this.listeners.has(id); }
 
   tell(id: string, event: CloudEvent, view: WorkflowView, sequence: number): void {

@@ -1,14 +1,16 @@
 import type { Batch, Consumer, Delivery, MessageBus } from '@aifirst/bus';
 import { TOPICS, type CloudEvent, type WorkflowView } from '@aifirst/contracts';
 import type { Neighbours } from '@aifirst/identity';
-import { crashPoint, messageOf, type Clock } from '@aifirst/kernel';
+import { crashPoint, messageOf, OperationalError, type Clock } from '@aifirst/kernel';
 import type { Log, Positions } from '@aifirst/store';
 import type { GatewayLogger } from '../http/edge';
 import { startOf, type AcceptedIntent } from '../intake/intent-intake';
+import { reasonOf } from './actions';
+import { CATCH_UP_PACE, CatchUp, type CatchUpPace } from './catch-up';
 import { pendingView } from './fold-view';
-import { ViewTable, type Kept } from './view-table';
+import { ViewTable, type Folded, type Kept, type Place } from './view-table';
 import { Watchers } from './watchers';
-import type { ViewFilter, WorkflowViews } from './workflow-views';
+import type { ViewFilter, ViewRow, WorkflowViews } from './workflow-views';
 
 export interface ProjectionOptions {
   readonly views: WorkflowViews;
@@ -17,6 +19,12 @@ export interface ProjectionOptions {
   readonly neighbours: Neighbours;
   readonly clock: Clock;
   readonly logger: GatewayLogger;
+  /** Sends the commands of these intents again, which the orchestrator has not heard of. Absent: nothing is. */
+  readonly sendAgain?: (intents: readonly string[]) => Promise<void>;
+  /** Default `CATCH_UP_PACE`. */
+  readonly pace?: CatchUpPace;
+  /** Default `VIEWS_GROUP`. Where each copy of the gateway is to see every fact, each has a group of its own. */
+  readonly group?: string;
 }
 
 export const VIEWS_GROUP = 'gateway.views';
@@ -28,14 +36,18 @@ const RIPE_MAX = 500;
 const UNSAVED_MAX = 20_000;
 const OPEN_MAX = 50_000;
 const READ_MAX = 1_000;
-const FACTS_PAGE = 500;
+/** Workflows whose facts are missing, beyond which the others' facts wait. */
+const MISSING_MAX = 5_000;
+/** What was ordered shows by then, unless the bus has lost it. */
+const ORDER_SHOWS_MS = 300;
 
 /**
  * The workflows as readers see them: folded from the orchestrator's facts in memory, stored in batches behind. Until a
  * view is stored, positions stay before its first change, so that a crash costs only folding again.
  */
 export class WorkflowProjection {
-  private readonly table = new ViewTable();
+  private readonly table: ViewTable;
+  private readonly catchUp: CatchUp;
   private readonly watchers = new Watchers();
   private seen: Record<string, number> = {};
   private consumer: Consumer | null = null;
@@ -43,7 +55,14 @@ export class WorkflowProjection {
   private cancelTimer: (() => void) | null = null;
   private stopped = false;
 
-  constructor(private readonly options: ProjectionOptions) {}
+  constructor(private readonly options: ProjectionOptions) {
+    const { views, neighbours, clock, logger, pace = CATCH_UP_PACE, sendAgain = async () => {} } = options;
+    this.table = new ViewTable(pace.quietMs);
+    this.catchUp = new CatchUp({
+      table: this.table, views, neighbours, clock, logger, pace, sendAgain, watched: () => this.watchers.ids(),
+      fold: event => this.fold(event, null), settle: rows => this.store(rows),
+    });
+  }
 
   /** Goes on from what is stored, makes good for intents whose view was not stored, and begins to follow the facts. */
   async start(): Promise<void> {
@@ -52,10 +71,11 @@ export class WorkflowProjection {
     await this.recoverPending();
     const own = this.options.log.producer;
     this.consumer = await bus.subscribe({
-      group: VIEWS_GROUP, topics: [TOPICS.workflowEvents],
+      group: this.options.group ?? VIEWS_GROUP, topics: [TOPICS.workflowEvents],
       from: async () => Object.fromEntries(Object.entries(await views.positions()).filter(([source]) => source !== own)),
       handle: batch => this.handle(batch),
     });
+    this.catchUp.start();
   }
 
   /** Facts that are known to wait. */
@@ -64,14 +84,14 @@ export class WorkflowProjection {
   /** The view of an intent that was just stored. */
   addPending(intent: AcceptedIntent): void {
     const { log } = this.options;
-    this.table.add(pendingView(intent.start, intent.tenant, intent.at), log.producer, intent.position, this.now());
+    this.table.add(pendingView(intent.start, intent.tenant, intent.at), { source: log.producer, position: intent.position }, this.now());
     this.see(log.producer, intent.position);
     this.schedule();
   }
 
   async find(tenant: string, id: string): Promise<WorkflowView | null> {
     const kept = this.table.get(id);
-    if (kept !== undefined) return kept.view.tenant === tenant ? kept.view : null;
+    if (kept !== undefined) return kept.view.tenant === tenant ? shown(kept) : null;
     return this.options.views.find(tenant, id);
   }
 
@@ -98,6 +118,36 @@ export class WorkflowProjection {
     }
   }
 
+  /**
+   * Gives an order by `ask`, which answers with the sequence of the last fact that it makes: that fact will show, whatever
+   * the bus loses and whoever ends in between. @returns the view with it, or as it is when the time is over
+   */
+  async ordered(tenant: string, id: string, ask: () => Promise<{ readonly sequence: number }>, timeoutMs: number): Promise<WorkflowView | null> {
+    const isOver = this.catchUp.underOrder(id);
+    try {
+      // Why: what has ended nobody looks after; were all facts lost that the order makes, nothing would ever tell of them.
+      if ((await this.find(tenant, id))?.endedAt !== null) { await this.flush(); await this.options.views.doubt([id]); }
+      const { sequence } = await ask();
+      const waiting = this.waitFor(tenant, id, (_view, seen) => seen >= sequence, timeoutMs);
+      const cancel = this.options.clock.after(ORDER_SHOWS_MS, () => { void this.expect(tenant, id, sequence); });
+      return await waiting.finally(cancel);
+    } finally {
+      isOver();
+    }
+  }
+
+  private async expect(tenant: string, id: string, sequence: number): Promise<void> {
+    try {
+      if (this.table.get(id) === undefined) for (const row of await this.options.views.read([id])) this.table.load(row, this.now());
+      const kept = this.table.get(id);
+      if (kept === undefined || kept.sequence >= sequence) return;
+      kept.expected = Math.max(kept.expected, sequence);
+      this.catchUp.fill(id, tenant, sequence);
+    } catch (error) {
+      this.options.logger.warn('a view could not be read and will be looked after later', { workflow: id, error: messageOf(error) });
+    }
+  }
+
   /** Calls back for every new fact of a workflow, in order. @returns what ends it */
   watch(id: string, listener: (event: CloudEvent) => void): () => void { return this.watchers.listen(id, listener); }
 
@@ -107,6 +157,7 @@ export class WorkflowProjection {
   async stop(): Promise<void> {
     this.stopped = true;
     this.cancelTimer?.();
+    this.catchUp.stop();
     this.watchers.endAll();
     await this.consumer?.stop();
     await this.flush();
@@ -116,14 +167,12 @@ export class WorkflowProjection {
   release(): void { this.watchers.endAll(); }
 
   private async handle({ deliveries, positions }: Batch): Promise<void> {
+    if (this.catchUp.missing >= MISSING_MAX) throw new OperationalError('VIEWS_BEHIND', 'too many facts are missing', { retryable: true });
     await this.loadMissing(deliveries);
-    for (const delivery of deliveries) {
-      const { event } = delivery.message;
-      const workflow = workflowOf(event);
-      const before = this.table.get(workflow)?.sequence ?? -1;
-      const kept = this.table.fold(workflow, event, delivery.source, delivery.position, this.now());
-      if (kept === null) this.options.logger.warn('a fact of a workflow whose beginning is nowhere', { workflow, type: event.type });
-      else if (kept.sequence > before) this.watchers.tell(workflow, event, kept.view, kept.sequence);
+    for (const { message: { event }, source, position } of deliveries) {
+      if (this.fold(event, { source, position }) !== 'hole') continue;
+      this.table.openHole(workflowOf(event), { source, position });
+      this.catchUp.fill(workflowOf(event), event.tenant, event.sequence ?? 0);
     }
     for (const [source, position] of Object.entries(positions)) this.see(source, position);
     if (this.table.unsaved >= UNSAVED_MAX) await this.flush();
@@ -131,27 +180,21 @@ export class WorkflowProjection {
     else this.schedule();
   }
 
-  /** Views that are not in memory come from the store, all of a batch at once; those not there either from the facts. */
-  private async loadMissing(deliveries: readonly Delivery[]): Promise<void> {
-    const missing = new Map<string, CloudEvent>();
-    for (const { message: { event } } of deliveries) {
-      const workflow = workflowOf(event);
-      if (this.table.get(workflow) === undefined && !missing.has(workflow)) missing.set(workflow, event);
-    }
-    if (missing.size === 0) return;
-    for (const row of await this.options.views.read([...missing.keys()])) { this.table.load(row); missing.delete(row.view.id); }
-    for (const [workflow, first] of missing) if (first.type !== INTENT_SUBMITTED) await this.rebuild(workflow, first);
+  private fold(event: CloudEvent, place: Place | null): Folded {
+    const workflow = workflowOf(event);
+    const folded = this.table.fold(workflow, event, place, this.now());
+    if (folded !== 'folded') return folded;
+    const { view, sequence } = this.table.get(workflow)!;
+    this.watchers.tell(workflow, event, view, sequence);
+    if (place === null) this.schedule();
+    return folded;
   }
 
-  private async rebuild(workflow: string, first: CloudEvent): Promise<void> {
-    const source = first.producer;
-    for (let after = 0; ;) {
-      const { items } = await this.options.neighbours.ask('orchestrator', 'facts', { tenant: first.tenant, workflow, after, limit: FACTS_PAGE });
-      // Why: the position is not known here; before everything is the safe one.
-      for (const event of items) if ((event.sequence ?? 0) < (first.sequence ?? 0)) this.table.fold(workflow, event, source, (this.seen[source] ?? 0) + 1, this.now());
-      if (items.length < FACTS_PAGE) return;
-      after = items[items.length - 1]!.sequence ?? after + FACTS_PAGE;
-    }
+  /** Views that are not in memory come from the store, all of a batch at once. */
+  private async loadMissing(deliveries: readonly Delivery[]): Promise<void> {
+    const missing = new Set<string>();
+    for (const { message: { event } } of deliveries) if (this.table.get(workflowOf(event)) === undefined) missing.add(workflowOf(event));
+    if (missing.size > 0) for (const row of await this.options.views.read([...missing])) this.table.load(row, this.now() + (this.options.pace ?? CATCH_UP_PACE).quietMs);
   }
 
   private async recoverPending(): Promise<void> {
@@ -190,10 +233,16 @@ export class WorkflowProjection {
     return next;
   }
 
+  private store(rows: readonly ViewRow[]): Promise<void> {
+    const next = this.saving.then(() => this.options.views.save(rows, {}));
+    this.saving = next.catch(() => {});
+    return next;
+  }
+
   private async saveNow(openBeforeMs: number): Promise<void> {
     const taken = this.table.take(openBeforeMs);
     if (taken.length === 0) return;
-    const rows = taken.map(({ view, sequence }) => ({ view, sequence }));
+    const rows = taken.map(({ view, sequence, facts }) => ({ view, sequence, facts }));
     const positions: Positions = this.table.positionsAfter(new Set<Kept>(taken), this.seen);
     const undo = this.table.markSaved(taken);
     try {
@@ -210,5 +259,12 @@ export class WorkflowProjection {
   private now(): number { return this.options.clock.now(); }
 }
 
-const INTENT_SUBMITTED = 'aifirst.workflow.intent-submitted.v1';
 const workflowOf = (event: CloudEvent): string => event.subject;
+
+/** With what it stands still for, as far as that is known. Not stored: it passes without a fact. */
+function shown({ view, waitsFor }: Kept): WorkflowView {
+  if (waitsFor === null || waitsFor === undefined || view.statusReason !== null || (view.status !== 'pending' && view.status !== 'running')) return view;
+  const { resource, holder, since } = waitsFor;
+  const detail = holder === null ? `waits for \`${resource}\`, for which others were there before it` : `waits for \`${resource}\`, which workflow \`${holder}\` holds`;
+  return { ...view, statusReason: reasonOf('LOCKED', detail, new Date(since).toISOString(), [{ method: 'GET', path: '/v1/locks', by: 'an administrator' }]) };
+}

@@ -8,7 +8,7 @@ export function workflowViewsContract(views: () => WorkflowViews): void {
   let tenant: string;
   beforeEach(() => { tenant = `tenant-${++tenants}`; });
   const view = (over: Partial<WorkflowView> = {}) => aView({ tenant, ...over });
-  const save = (list: readonly WorkflowView[], sequence = 1) => views().save(list.map(one => ({ view: one, sequence })), {});
+  const save = (list: readonly WorkflowView[], sequence = 1) => views().save(list.map(one => ({ view: one, sequence, facts: sequence })), {});
   const ids = async (filter: Partial<Parameters<WorkflowViews['list']>[0]> = {}) => (await views().list({ tenant, limit: 50, ...filter })).map(({ id }) => id);
 
   it('gives back what was stored, to its tenant alone', async () => {
@@ -16,12 +16,12 @@ export function workflowViewsContract(views: () => WorkflowViews): void {
     await save([one]);
     expect(await views().find(tenant, one.id)).toEqual(one);
     expect(await views().find('another', one.id)).toBeNull();
-    expect(await views().read([one.id, aView().id])).toEqual([{ view: one, sequence: 1 }]);
+    expect(await views().read([one.id, aView().id])).toEqual([{ view: one, sequence: 1, facts: 1 }]);
     expect(await views().list({ tenant: 'another', limit: 50 })).toEqual([]);
   });
 
   it('keeps positions with the views, each source for itself', async () => {
-    await views().save([{ view: view(), sequence: 1 }], { 'orchestrator/0': 7, 'gateway/0': 3 });
+    await views().save([{ view: view(), sequence: 1, facts: 1 }], { 'orchestrator/0': 7, 'gateway/0': 3 });
     await views().save([], { 'orchestrator/0': 9 });
     expect(await views().positions()).toMatchObject({ 'orchestrator/0': 9, 'gateway/0': 3 });
   });
@@ -33,6 +33,25 @@ export function workflowViewsContract(views: () => WorkflowViews): void {
     expect(await views().read([one.id])).toMatchObject([{ view: { status: 'completed' }, sequence: 5 }]);
     await save([{ ...one, status: 'rollingBack' }], 5);
     expect(await views().find(tenant, one.id)).toMatchObject({ status: 'rollingBack' });
+  });
+
+  it('finds what is open page by page, and what has ended where that is in doubt', async () => {
+    const [open, ended, doubted] = [view(), view({ status: 'completed', endedAt: '2026-01-01T00:00:01.000Z' }), view({ status: 'completed', endedAt: '2026-01-01T00:00:01.000Z' })];
+    await save([open, ended, doubted]);
+    await views().doubt([doubted.id]);
+    const found = async (): Promise<string[]> => {
+      const all: string[] = [];
+      for (let after: string | null = null; ;) {
+        const page: readonly { view: WorkflowView }[] = await views().open(after, 1);
+        if (page.length === 0) return all;
+        after = page[0]!.view.id;
+        if (page[0]!.view.tenant === tenant) all.push(after);
+      }
+    };
+    expect(await found()).toEqual([open.id, doubted.id].sort());
+    expect(await views().find(tenant, doubted.id)).toEqual(doubted);
+    await save([doubted]);
+    expect(await found()).toEqual([open.id]);
   });
 
   it('lists newest first, page by page, those of one millisecond by id', async () => {

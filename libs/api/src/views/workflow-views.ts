@@ -1,8 +1,11 @@
 import type { Positions } from '@aifirst/store';
 import type { WorkflowStatus, WorkflowView } from '@aifirst/contracts';
 
-/** A view and the `sequence` of the last fact that is folded into it; 0: none yet. */
-export interface ViewRow { readonly view: WorkflowView; readonly sequence: number }
+/**
+ * A view and the last fact that is folded into it: its `sequence` in its producer's log, and which of the workflow's facts
+ * it is. 0: none yet; `facts` 0 beside a `sequence`: not known, as of a view that an earlier release stored.
+ */
+export interface ViewRow { readonly view: WorkflowView; readonly sequence: number; readonly facts: number }
 
 export interface ViewFilter {
   readonly tenant: string;
@@ -33,6 +36,10 @@ export interface WorkflowViews {
   save(rows: readonly ViewRow[], positions: Positions): Promise<void>;
   /** Those of these workflows that are stored, of all tenants, in no order. */
   read(ids: readonly string[]): Promise<readonly ViewRow[]>;
+  /** Those that have not ended, or whose end is doubted, of all tenants, by id. @param after the last id of the page before */
+  open(after: string | null, limit: number): Promise<readonly ViewRow[]>;
+  /** Ended or not, they count as open until they are stored anew: an order has been given that may move them again. */
+  doubt(ids: readonly string[]): Promise<void>;
   /** One of a tenant's. */
   find(tenant: string, id: string): Promise<WorkflowView | null>;
   /** Newest first: by `createdAt`, then `id`, descending. */

@@ -49,7 +49,7 @@ describe('a question', () => {
     await all.bring(2, others[1]!, others[2]!, others[0]!, others[3]!, others[3]!, others[4]!);
     expect(all.answers().map(({ workflow }) => workflow)).toEqual(others.map(({ workflow }) => workflow));
   });
-  it('that repeats when its leases are over is answered anew, and does not take the next one\'s place', async () => {
+  it('that repeats a second after its answer is answered anew, and does not take the next one\'s place', async () => {
     const all = await settled();
     const ask = (position: number, question: number) => all.bring(position, aQuestion([aStep('fs.write')], { question }));
     await ask(1, 1);
@@ -62,7 +62,7 @@ describe('a question', () => {
     await ask(5, 2);
     all.clock.ms += ANSWER_HOLDS_MS;
     await ask(6, 1);
-    expect(all.answers().map(({ question, decisions }) => [question, decisions[0]!.lease!.expiresAt - NOW])).toEqual([[1, 60_000], [1, 120_000], [2, 120_000], [1, 180_000]]);
+    expect(all.answers().map(({ question, decisions }) => [question, decisions[0]!.lease!.expiresAt - NOW])).toEqual([[1, 60_000], [1, 61_000], [2, 61_000], [1, 62_000]]);
   });
   it('that is none fails without taking effect, so that the bus parks it', async () => {
     const all = await settled();
