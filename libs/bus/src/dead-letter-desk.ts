@@ -53,7 +53,7 @@ export class DeadLetterDesk {
       }
       const left = await this.releaseIfFree(group, key, consumer);
       return { by: order.by, letter: replayed.find(letter => letter.id === asked.letter.id) ?? asked.letter, replayed, failed, left };
-    });
+    }, key);
   }
 
   /**
@@ -66,7 +66,7 @@ export class DeadLetterDesk {
       const { letter } = await this.parked(order);
       await this.deadLetters.settle(letter.id, 'discarded');
       return { by: order.by, letter: { ...letter, status: 'discarded' as const }, left: await this.releaseIfFree(group, key, consumer) };
-    });
+    }, key);
   }
 
   private async failureOf({ letter, delivery }: Parked, consumer: PausedConsumer): Promise<Replayed['failed']> {

@@ -1,10 +1,13 @@
+import type { Message } from '@aifirst/contracts';
 import { invariant, type Clock } from '@aifirst/kernel';
 import type { Positions } from '@aifirst/store';
+import type { Copy } from './copies';
 import type { DeadLetters } from './dead-letters';
 import { FeedLane, type OfferedRow } from './feed-lane';
 import { GuardedHandler, Halted, RETRY_DELAY_MS_MAX, RETRY_DELAY_MS_MIN, type ConsumerEvents, type Slice } from './guarded-handler';
-import type { Consumer, Delivery, Feed, PausedConsumer, Subscription } from './message-bus';
+import type { Delivery, Feed, PausedConsumer, Subscription } from './message-bus';
 import { positionsOfFirst } from './positions-of-first';
+import { takes } from './shard-of';
 
 /** Rows per batch unless the subscription says otherwise (measured: larger batches gain nothing). */
 const BATCH_ROWS_DEFAULT = 500;
@@ -22,11 +25,11 @@ export interface EmbeddedConsumerOptions {
 }
 
 /** One subscription on the embedded bus: a single loop that takes what piled up in its lanes while the last batch was handled. */
-export class EmbeddedConsumer implements Consumer {
+export class EmbeddedConsumer implements Copy {
   /** Resolves when it knows where to go on from, or has ended before. */
   readonly begun: Promise<void>;
   private markBegun: () => void = () => undefined;
-  private readonly topics: ReadonlySet<string>;
+  private readonly wants: (message: Message) => boolean;
   private readonly batchRows: number;
   private readonly guarded: GuardedHandler;
   private readonly lanes = new Map<string, FeedLane>();
@@ -41,8 +44,10 @@ export class EmbeddedConsumer implements Consumer {
   private running: Promise<void> | null = null;
   private wake: (() => void) | null = null;
 
-  constructor(private readonly subscription: Subscription, private readonly options: EmbeddedConsumerOptions) {
-    this.topics = new Set(subscription.topics);
+  constructor(readonly subscription: Subscription, private readonly options: EmbeddedConsumerOptions) {
+    const topics = new Set(subscription.topics);
+    const { share } = subscription;
+    this.wants = message => topics.has(message.topic) && takes(share, message.key);
     this.batchRows = subscription.batchMax ?? BATCH_ROWS_DEFAULT;
     invariant(this.batchRows >= 1, `batches of group \`${subscription.group}\` take no rows`);
     this.guarded = new GuardedHandler(subscription, options.deadLetters, options.clock, options.events);
@@ -120,7 +125,7 @@ export class EmbeddedConsumer implements Consumer {
     const after = this.positions[feed.source] ?? 0;
     // Why: rows below a position that the log has not reached yet would be passed over without a word.
     invariant(this.reaches(feed), `group \`${this.subscription.group}\` is at ${after} of log \`${feed.source}\`, which ends at ${feed.head()}`);
-    this.lanes.set(feed.source, new FeedLane(feed, this.topics, after, this.options.queueRowsMax));
+    this.lanes.set(feed.source, new FeedLane(feed, this.wants, after, this.options.queueRowsMax));
   }
 
   private reaches(feed: Feed): boolean { return (this.positions[feed.source] ?? 0) <= feed.head(); }

@@ -208,7 +208,7 @@ describe('the embedded bus', () => {
 describe('a lane', () => {
   it('lets go of a queue that grows too long and reads the log instead', async () => {
     const feed = new MemoryFeed('p/0');
-    const lane = new FeedLane(feed, new Set([TEST_TOPIC]), 0, 100);
+    const lane = new FeedLane(feed, ({ topic }) => topic === TEST_TOPIC, 0, 100);
     for (let n = 1; n <= 1_000; n += 10) {
       lane.offer(offered('p/0', feed.append(...rows(n, n + 9))));
       expect(lane.queuedRows()).toBeLessThanOrEqual(100);
@@ -230,7 +230,7 @@ describe('a lane', () => {
     const feed = new MemoryFeed('p/0');
     feed.append(...rows(1, 10));
     feed.read = async () => [];
-    const lane = new FeedLane(feed, new Set([TEST_TOPIC]), 0, 100);
+    const lane = new FeedLane(feed, ({ topic }) => topic === TEST_TOPIC, 0, 100);
     await lane.readOn(50);
     expect(lane.isBehind()).toBe(false);
     expect(lane.handOver()).toBe(10);
@@ -239,7 +239,7 @@ describe('a lane', () => {
   it('takes rows committed while it reads neither twice nor not at all', async () => {
     const feed = new MemoryFeed('p/0');
     feed.append(...rows(1, 3));
-    const lane = new FeedLane(feed, new Set([TEST_TOPIC]), 0, 100);
+    const lane = new FeedLane(feed, ({ topic }) => topic === TEST_TOPIC, 0, 100);
     const read = feed.read.bind(feed);
     feed.read = async (after, limit) => {
       const found = await read(after, limit);

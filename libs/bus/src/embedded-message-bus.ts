@@ -1,4 +1,5 @@
 import { OperationalError, type Clock } from '@aifirst/kernel';
+import { Copies } from './copies';
 import type { DeadLetters } from './dead-letters';
 import { EmbeddedConsumer } from './embedded-consumer';
 import { offered } from './feed-lane';
@@ -21,9 +22,7 @@ export interface EmbeddedMessageBusOptions extends ConsumerEvents {
  */
 export class EmbeddedMessageBus implements MessageBus {
   private readonly feeds = new Map<string, { readonly feed: Feed; readonly detach: () => void }>();
-  /** By group, the active one first. */
-  private readonly groups = new Map<string, EmbeddedConsumer[]>();
-  private active: readonly EmbeddedConsumer[] = [];
+  private readonly consumers = new Copies<EmbeddedConsumer>();
   private stopped = false;
 
   constructor(private readonly options: EmbeddedMessageBusOptions) {}
@@ -35,56 +34,36 @@ export class EmbeddedMessageBus implements MessageBus {
     former?.detach();
     const detach = feed.onCommitted(rows => {
       const offer = offered(source, rows);
-      for (const consumer of this.active) consumer.offer(source, offer);
+      for (const consumer of this.consumers.active()) consumer.offer(source, offer);
     });
     this.feeds.set(source, { feed, detach });
-    for (const consumer of this.active) consumer.follow(feed, former !== undefined);
+    for (const consumer of this.consumers.active()) consumer.follow(feed, former !== undefined);
   }
 
   async subscribe(subscription: Subscription): Promise<Consumer> {
     this.assertRunning();
-    const { group } = subscription;
     const consumer = new EmbeddedConsumer(subscription, {
-      deadLetters: this.options.deadLetters(group),
+      deadLetters: this.options.deadLetters(subscription.group),
       clock: this.options.clock,
       events: this.options,
       queueRowsMax: this.options.queueRowsMax ?? QUEUE_ROWS_MAX,
       feeds: () => [...this.feeds.values()].map(attached => attached.feed),
-      onEnded: ended => { this.takeOver(group, ended); },
+      onEnded: ended => { this.consumers.ended(ended); },
     });
-    this.groups.set(group, [...(this.groups.get(group) ?? []), consumer]);
-    this.activateFirst(group);
+    this.consumers.add(consumer);
     if (consumer.isActive()) await consumer.begun;
     return consumer;
   }
 
-  async pausing<T>(group: string, work: (consumer: PausedConsumer | null) => Promise<T>): Promise<T> {
-    for (;;) {
-      const consumer = this.groups.get(group)?.[0];
-      if (consumer === undefined) return work(null);
-      const done = await consumer.pausing(work);
-      if (done !== null) return done.result;
-      await consumer.stop();
-    }
+  pausing<T>(group: string, work: (consumer: PausedConsumer | null) => Promise<T>, key?: string): Promise<T> {
+    return this.consumers.pausing(group, work, key);
   }
 
   async stop(): Promise<void> {
     this.stopped = true;
     for (const { detach } of this.feeds.values()) detach();
-    await Promise.all([...this.groups.values()].flat().map(consumer => consumer.stop()));
+    await this.consumers.stop();
     this.feeds.clear();
-  }
-
-  private takeOver(group: string, ended: EmbeddedConsumer): void {
-    const rest = (this.groups.get(group) ?? []).filter(consumer => consumer !== ended);
-    if (rest.length === 0) this.groups.delete(group);
-    else this.groups.set(group, rest);
-    this.activateFirst(group);
-  }
-
-  private activateFirst(group: string): void {
-    if (!this.stopped) this.groups.get(group)?.[0]?.activate();
-    this.active = [...this.groups.values()].flat().filter(consumer => consumer.isActive());
   }
 
   private assertRunning(): void {

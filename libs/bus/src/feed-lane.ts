@@ -1,3 +1,4 @@
+import type { Message } from '@aifirst/contracts';
 import type { StoredRow } from '@aifirst/store';
 import type { Delivery, Feed } from './message-bus';
 
@@ -25,7 +26,7 @@ export class FeedLane {
   private announced = 0;
   private handedOver: number;
 
-  constructor(readonly feed: Feed, private readonly topics: ReadonlySet<string>, after: number, private readonly queueRowsMax: number) {
+  constructor(readonly feed: Feed, private readonly wants: (message: Message) => boolean, after: number, private readonly queueRowsMax: number) {
     this.known = after;
     this.handedOver = after;
   }
@@ -87,7 +88,7 @@ export class FeedLane {
 
   private add(row: OfferedRow): void {
     this.known = row.position;
-    const mine = row.deliveries.filter(delivery => this.topics.has(delivery.message.topic));
+    const mine = row.deliveries.filter(delivery => this.wants(delivery.message));
     if (mine.length === 0) return;
     this.queue.push({ position: row.position, deliveries: mine });
     this.queuedMessages += mine.length;

@@ -47,6 +47,8 @@ export class GuardedHandler {
     private readonly deadLetters: DeadLetters,
     private readonly clock: Pick<Clock, 'after'>,
     private readonly events: ConsumerEvents,
+    /** Other processes handle for the group too: keys that are parked may have been freed there. */
+    private readonly isShared = false,
   ) {
     this.paused = {
       unordered: subscription.unordered === true,
@@ -131,7 +133,7 @@ export class GuardedHandler {
 
   private async firstParked(key: string): Promise<Delivery | undefined> {
     const known = this.parkedKeys.get(key);
-    if (known !== null) return known;
+    if (known !== null && !this.isShared) return known;
     await this.repeated(() => this.lookUp(key), true);
     return this.parkedKeys.get(key) ?? undefined;
   }

@@ -40,7 +40,16 @@ export interface Subscription {
   readonly unordered?: boolean;
   /** Rows per batch, default 500. */
   readonly batchMax?: number;
+  /**
+   * The caller holds the group's lease: nobody else may handle for it. It takes over without waiting for a former holder
+   * that may still be a member somewhere. Default false: the copies of a group share its messages.
+   */
+  readonly exclusive?: boolean;
+  /** Takes only keys whose partition modulo `of` is `index`: one shard's. `of` must divide the number of partitions. Exclusive subscriptions only. */
+  readonly share?: Share;
 }
+
+export interface Share { readonly index: number; readonly of: number }
 
 export interface Consumer {
   /** How many messages are known to wait or are under way; a row not yet read counts as one. */
@@ -84,8 +93,9 @@ export interface MessageBus {
   /**
    * Runs `work` between two batches of the group's consumer, so that what was parked is handed over again by nobody
    * twice and in no other order. `null` where no consumer of the group runs in this process. Not from within a handler.
+   * @param key of what is handed over: where shards consume as one group, whose consumer is meant
    */
-  pausing<T>(group: string, work: (consumer: PausedConsumer | null) => Promise<T>): Promise<T>;
+  pausing<T>(group: string, work: (consumer: PausedConsumer | null) => Promise<T>, key?: string): Promise<T>;
   /** Ends all consumers as `Consumer.stop` does. Nothing can be attached or subscribed after. */
   stop(): Promise<void>;
 }
