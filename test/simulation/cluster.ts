@@ -1,4 +1,5 @@
 import type { Batch, DeadLetters, MessageBus } from '@aifirst/bus';
+import { MemoryWorkflowViews } from '@aifirst/api/testing';
 import { ChaoticMessageBus, MemoryDeadLetters } from '@aifirst/bus/testing';
 import type { CapabilityDescriptor } from '@aifirst/contracts';
 import { OperationalError, setCrashHook, type CrashPoint } from '@aifirst/kernel';
@@ -51,6 +52,8 @@ export class Cluster {
   readonly target: Target;
   readonly bus: ChaoticMessageBus;
   readonly defects: string[] = [];
+  /** The gateway's database of views. */
+  readonly views = new MemoryWorkflowViews();
   private readonly engine = new SharedCedar();
   private readonly stores = new Map<SimService, MemoryStore>();
   private readonly letters = new Map<string, MemoryDeadLetters>();
@@ -213,11 +216,14 @@ export class Cluster {
   }
 
   private startOf(life: Life, plant: Plant): Promise<void> {
-    const { options, world } = this.parts;
+    const { options, world, checks } = this.parts;
     switch (life.process.service) {
       case 'gateway':
-        this.gateway = new GatewayLife(life.process, life.log, life.query, this.capabilities, this.vault);
-        return Promise.resolve();
+        this.gateway = new GatewayLife({
+          process: life.process, log: life.log, bus: life.bus, query: life.query, views: this.views, vault: this.vault, capabilities: this.capabilities,
+          onHole: what => { checks.violations.push(`watchers are told of all in order: ${what}`); },
+        });
+        return this.gateway.start();
       case 'policy': return startPolicy(life, this.engine);
       case 'orchestrator': return startOrchestrator({ ...life, log: plant.orchestratorLog?.(life.log) ?? life.log, bus: hearing(life.bus, plant.orchestratorHears) });
       case 'adapter-os': {

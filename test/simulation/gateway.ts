@@ -1,6 +1,8 @@
+import { againOf, WorkflowProjection, type WorkflowViews } from '@aifirst/api';
 import { admitIntent, canonicalDigest } from '@aifirst/admission';
-import { TOPICS, type CapabilityDescriptor, type Connection, type PlannedStep, type PrincipalRef, type ServiceQuery, type StartWorkflow, type WorkflowOrder } from '@aifirst/contracts';
+import { factNumberOf, TOPICS, type CapabilityDescriptor, type Connection, type PlannedStep, type PrincipalRef, type ServiceQuery, type StartWorkflow, type WorkflowOrder } from '@aifirst/contracts';
 import { invariant, OperationalError, type Json, type JsonObject } from '@aifirst/kernel';
+import type { MessageBus } from '@aifirst/bus';
 import { VersionConflict, type Append, type Log, type Unit } from '@aifirst/store';
 import { digestOf, type Vault } from '@aifirst/vault';
 import { CONNECTIONS, LOCK_BASE } from './capabilities';
@@ -11,18 +13,69 @@ export interface Submission { readonly intent: string; readonly workflow: string
 
 const RETRY_MS = 100;
 
-/** What the gateway does of its own, as far as the others can tell: admits, seals, stores, and answers for connections. */
+/** How long whoever gave an order waits for it to show. */
+const ORDER_MS = 5_000;
+
+export interface GatewayParts {
+  readonly process: SimProcess;
+  readonly log: Log;
+  readonly bus: MessageBus;
+  readonly query: ServiceQuery;
+  readonly views: WorkflowViews;
+  readonly vault: Vault;
+  readonly capabilities: readonly CapabilityDescriptor[];
+  /** Who watches a workflow was told of its facts out of order, or not of all. */
+  readonly onHole: (what: string) => void;
+}
+
+/** What the gateway does of its own: admits, seals, stores, answers for connections, and shows workflows as they are. */
 export class GatewayLife {
+  readonly process: SimProcess;
+  readonly query: ServiceQuery;
+  private readonly log: Log;
+  private readonly projection: WorkflowProjection;
+  private readonly watching = new Set<string>();
   private tail: Promise<unknown> = Promise.resolve();
 
-  constructor(readonly process: SimProcess, private readonly log: Log, readonly query: ServiceQuery, private readonly capabilities: readonly CapabilityDescriptor[], private readonly vault: Vault) {
+  constructor(private readonly parts: GatewayParts) {
+    const { process, log, bus, query, views } = parts;
+    this.process = process;
+    this.query = query;
+    this.log = log;
     query.answer('gateway', 'connection', ({ tenant, name }: { tenant: string; name: string }) => connectionOf(tenant, name));
+    this.projection = new WorkflowProjection({
+      views: ownViews(process, views), bus, log, clock: process.clock, neighbours: { ask: (service, question, body) => query.ask(service, question, body) },
+      logger: { info: () => {}, warn: () => {}, error: () => {} },
+      sendAgain: async intents => {
+        const rows = await log.readStreams(intents);
+        for (const intent of intents) {
+          const append = againOf(rows.filter(row => row.stream === intent));
+          if (append !== null) await this.append(append);
+        }
+      },
+    });
+  }
+
+  start(): Promise<void> { return this.projection.start(); }
+
+  /** As somebody with a live stream would. */
+  private watch(workflow: string): void {
+    if (this.watching.has(workflow)) return;
+    this.watching.add(workflow);
+    let last = 0;
+    this.projection.watch(workflow, event => {
+      const number = factNumberOf(event) ?? 0;
+      if (number !== last + 1 && last > 0) this.parts.onHole(`${workflow} is told of fact ${number} after fact ${last}`);
+      last = number;
+    });
   }
 
   /** Resolves when it is durable, whatever became of earlier tries. */
   async submit(submission: Submission): Promise<void> {
     const { intent, workflow } = submission;
     const start = await this.startOf(submission);
+    // Why not all: who is watched is looked after sooner.
+    if (workflow.charCodeAt(workflow.length - 1) % 2 === 0) this.watch(workflow);
     await this.append({
       tenant: start.agent.tenant, stream: intent, version: 1, key: intent, state: { workflow, digest: start.digest },
       messages: [
@@ -32,26 +85,17 @@ export class GatewayLife {
     });
   }
 
-  /** Sends the command again: the bus may have lost it. */
-  async remind(submission: Submission): Promise<void> {
-    const start = await this.startOf(submission);
-    await this.append({
-      tenant: start.agent.tenant, stream: this.process.ids.uuid(), version: 1,
-      messages: [this.draft(start, TOPICS.workflowCommands, start.workflow, 'aifirst.orchestration.start-workflow.v1', start.workflow, start as unknown as JsonObject)],
-    });
-  }
-
   async order(workflow: string, by: PrincipalRef, order: WorkflowOrder): Promise<void> {
-    await this.query.ask('orchestrator', 'order', { tenant: by.tenant, workflow, by, order });
+    await this.projection.ordered(by.tenant, workflow, () => this.query.ask('orchestrator', 'order', { tenant: by.tenant, workflow, by, order }), ORDER_MS);
   }
 
   private async startOf({ intent, workflow, agent, body }: Submission): Promise<StartWorkflow> {
-    const admission = admitIntent(body, { capabilities: name => this.capabilities.find(capability => capability.name === name), connections: name => connectionOf(agent.tenant, name) ?? undefined });
+    const admission = admitIntent(body, { capabilities: name => this.parts.capabilities.find(capability => capability.name === name), connections: name => connectionOf(agent.tenant, name) ?? undefined });
     invariant(admission.ok, `a made-up intent is refused: ${admission.ok ? '' : JSON.stringify(admission.problems)}`);
     const steps: PlannedStep[] = [];
     for (const step of admission.plan) {
-      const { inputSchema } = this.capabilities.find(({ name }) => name === step.capability)!;
-      const input = await this.vault.sealFields({ tenant: agent.tenant, workflow }, inputSchema, step.input) as JsonObject;
+      const { inputSchema } = this.parts.capabilities.find(({ name }) => name === step.capability)!;
+      const input = await this.parts.vault.sealFields({ tenant: agent.tenant, workflow }, inputSchema, step.input) as JsonObject;
       steps.push({ ...step, input, ...(step.connection === null ? {} : { lockBase: LOCK_BASE }) });
     }
     const { goal, mode, onFailure, deadlineMs, labels } = admission.intent;
@@ -81,6 +125,19 @@ export class GatewayLife {
     return done;
   }
 }
+
+/** The views as this process has them. */
+const ownViews = (process: SimProcess, views: WorkflowViews): WorkflowViews => ({
+  positions: () => process.guard(() => views.positions()),
+  save: (rows, positions) => process.guard(() => views.save(rows, positions)),
+  read: ids => process.guard(() => views.read(ids)),
+  open: (after, limit) => process.guard(() => views.open(after, limit)),
+  doubt: ids => process.guard(() => views.doubt(ids)),
+  find: (tenant, id) => process.guard(() => views.find(tenant, id)),
+  list: filter => process.guard(() => views.list(filter)),
+  forget: before => process.guard(() => views.forget(before)),
+  close: () => views.close(),
+});
 
 const CONFIGS = new Map<string, Connection>();
 function connectionOf(tenant: string, name: string): Connection | null {

@@ -2,7 +2,7 @@ import { BuiltinAdapter } from '@aifirst/adapter-builtin';
 import type { Batch, MessageBus } from '@aifirst/bus';
 import { stepCommandsTopic, type Connection, type ControlState, type ServiceQuery } from '@aifirst/contracts';
 import { StepJournal, type ExecutionAdapter, type StepJournalOptions } from '@aifirst/execution';
-import { Orchestrator, OrchestratorService, PolledControl } from '@aifirst/orchestration';
+import { LOSSY_PACE, Orchestrator, OrchestratorService, PolledControl } from '@aifirst/orchestration';
 import { PolicyModule, PolicyService, type CedarEngine } from '@aifirst/policy';
 import type { Log } from '@aifirst/store';
 import { digestOf, sealLease, type Vault } from '@aifirst/vault';
@@ -37,6 +37,7 @@ export async function startOrchestrator(life: Life): Promise<void> {
   await control.start();
   const orchestrator = new Orchestrator({
     log, clock: process.clock, chance: () => process.ids.chance(), control, sharedCluster: options.sharedCluster,
+    resend: LOSSY_PACE,
     onFatal: life.onFatal, onDefect: (workflow, error) => life.onDefect(`workflow ${workflow}: ${String(error)}`),
   });
   await new OrchestratorService(orchestrator, log, bus, query).start();

@@ -24,7 +24,8 @@ const DECIDE_EVERY_MS = 2_000;
 const QUIET_MS = 1_000;
 /** How often somebody decides on one workflow before he takes its locks away. */
 const DECISIONS_MAX = 4;
-const REMIND_MS = 10_000;
+/** Within this time after the last fault every intent has reached the orchestrator, and after everything has come to rest every view shows it. */
+const CAUGHT_UP_MS_MAX = 60_000;
 const TRACE_LINES = 400;
 
 export interface RunOptions { readonly plant?: Plant; readonly traceMax?: number; readonly options?: Options }
@@ -98,6 +99,7 @@ class Run {
     nemesis.stop();
     cluster.heal();
     void people.releaseAll();
+    if (!await this.until(() => this.unbegun() === null, CAUGHT_UP_MS_MAX)) { this.stuck('a minute after calm', this.unbegun()); return; }
     if (!await this.until(() => this.restless() === null, LIVENESS_MS_MAX)) { this.stuck('liveness'); return; }
 
     this.history.say('people decide');
@@ -108,6 +110,7 @@ class Run {
     this.isOver = true;
     const quietAt = world.now + QUIET_MS;
     if (!await this.until(() => world.now >= quietAt && this.restless() === null, SETTLING_MS_MAX)) { this.stuck('the end'); return; }
+    if (!await this.until(() => this.unseen() === null, CAUGHT_UP_MS_MAX)) { this.stuck('views a minute after all is at rest', this.unseen()); return; }
     await this.finish(finalChecks(cluster, this.history, this.checks));
   }
 
@@ -129,16 +132,7 @@ class Run {
     const { cluster, world, history } = this;
     void cluster.gateway?.submit(submission);
     world.after(1_000, () => {
-      if (!history.accepted.has(submission.workflow)) { this.submit(submission); return; }
-      this.remind(submission);
-    });
-  }
-
-  private remind(submission: Submission): void {
-    this.world.after(REMIND_MS, () => {
-      if (this.history.workflows.has(submission.workflow)) return;
-      void this.cluster.gateway?.remind(submission);
-      this.remind(submission);
+      if (!history.accepted.has(submission.workflow)) this.submit(submission);
     });
   }
 
@@ -166,9 +160,24 @@ class Run {
     return this.submissions.size < this.options.workflows || this.people.isHolding ? 'not everything has been asked for yet' : null;
   }
 
-  private stuck(phase: string): void {
+  /** An intent that was taken and has not come to the orchestrator. */
+  private unbegun(): string | null {
+    for (const workflow of this.history.accepted.keys()) if (!this.history.workflows.has(workflow)) return `${workflow} was accepted and is not known to the orchestrator`;
+    return null;
+  }
+
+  /** A workflow whose stored view lacks facts. */
+  private unseen(): string | null {
+    for (const { id, facts } of this.history.workflows.values()) {
+      const seen = this.cluster.views.peek(id)?.facts;
+      if (seen !== facts) return `${id} has ${facts} facts, its view ${seen ?? 'is not there'}`;
+    }
+    return null;
+  }
+
+  private stuck(phase: string, why: string | null = this.restless()): void {
     if (this.checks.violations.length > 0 || this.cluster.defects.length > 0) return;
-    const what = `${phase}: ${this.restless() ?? 'it takes too long'}`;
+    const what = `${phase}: ${why ?? 'it takes too long'}`;
     this.history.say(`VIOLATION ${what}`);
     this.checks.violations.push(what);
   }

@@ -1,4 +1,6 @@
-import { isFactTopic, PARKED } from '@aifirst/contracts';
+import { isDeepStrictEqual } from 'node:util';
+import { foldView } from '@aifirst/api';
+import { isFactTopic, PARKED, type WorkflowView } from '@aifirst/contracts';
 import { hasEnded } from '@aifirst/orchestration';
 import type { StoredRow } from '@aifirst/store';
 import { SERVICES, type Cluster } from '../cluster';
@@ -28,6 +30,13 @@ export async function finalChecks(cluster: Cluster, history: History, checks: Li
   for (const service of SERVICES) {
     const log = await cluster.read(service);
     inOrder(service, await log.read(0, Number.MAX_SAFE_INTEGER), wrong);
+  }
+
+  for (const [workflow, records] of history.ofWorkflow) {
+    const expected = records.reduce<WorkflowView | null>((view, { event }) => foldView(view, event), null);
+    const seen = cluster.views.peek(workflow)?.view;
+    // Why: before the first fact the gateway says when it was taken in.
+    if (!isDeepStrictEqual({ ...seen, createdAt: expected?.createdAt }, { ...expected })) wrong('views show what is', `${workflow} is \`${expected?.status}\`, its view \`${seen?.status}\``);
   }
 
   for (const { event, tick } of history.facts) {

@@ -35,6 +35,9 @@ export class MemoryWorkflowViews implements WorkflowViews {
 
   async doubt(ids: readonly string[]): Promise<void> { for (const id of ids) if (this.rows.has(id)) this.doubted.add(id); }
 
+  /** What is stored of one now. */
+  peek(id: string): ViewRow | undefined { return this.rows.get(id); }
+
   async find(tenant: string, id: string): Promise<WorkflowView | null> {
     const view = this.rows.get(id)?.view;
     return view?.tenant === tenant ? view : null;

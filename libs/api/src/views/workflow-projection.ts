@@ -2,7 +2,7 @@ import type { Batch, Consumer, Delivery, MessageBus } from '@aifirst/bus';
 import { TOPICS, type CloudEvent, type WorkflowView } from '@aifirst/contracts';
 import type { Neighbours } from '@aifirst/identity';
 import { crashPoint, messageOf, OperationalError, type Clock } from '@aifirst/kernel';
-import type { Log, Positions } from '@aifirst/store';
+import type { Log, Positions, StoredRow } from '@aifirst/store';
 import type { GatewayLogger } from '../http/edge';
 import { startOf, type AcceptedIntent } from '../intake/intent-intake';
 import { reasonOf } from './actions';
@@ -53,6 +53,7 @@ export class WorkflowProjection {
   private consumer: Consumer | null = null;
   private saving: Promise<void> = Promise.resolve();
   private cancelTimer: (() => void) | null = null;
+  private stopListening: () => void = () => {};
   private stopped = false;
 
   constructor(private readonly options: ProjectionOptions) {
@@ -68,6 +69,8 @@ export class WorkflowProjection {
   async start(): Promise<void> {
     const { views, bus } = this.options;
     this.seen = { ...await views.positions() };
+    // Why of the log and not of who stores: also what was stored by a commit whose fate nobody learned is somebody's intent.
+    this.stopListening = this.options.log.onCommitted(rows => { for (const row of rows) this.hear(row); });
     await this.recoverPending();
     const own = this.options.log.producer;
     this.consumer = await bus.subscribe({
@@ -81,10 +84,16 @@ export class WorkflowProjection {
   /** Facts that are known to wait. */
   lag(): number { return this.consumer?.lag() ?? 0; }
 
+  private hear(row: StoredRow): void {
+    // Why the first: later rows of the stream send the command again.
+    const intent = row.version === 1 ? startOf(row) : null;
+    if (intent !== null) this.addPending(intent);
+  }
+
   /** The view of an intent that was just stored. */
   addPending(intent: AcceptedIntent): void {
     const { log } = this.options;
-    this.table.add(pendingView(intent.start, intent.tenant, intent.at), { source: log.producer, position: intent.position }, this.now());
+    if (this.table.get(intent.start.workflow) === undefined) this.table.add(pendingView(intent.start, intent.tenant, intent.at), { source: log.producer, position: intent.position }, this.now());
     this.see(log.producer, intent.position);
     this.schedule();
   }
@@ -157,6 +166,7 @@ export class WorkflowProjection {
   async stop(): Promise<void> {
     this.stopped = true;
     this.cancelTimer?.();
+    this.stopListening();
     this.catchUp.stop();
     this.watchers.endAll();
     await this.consumer?.stop();
