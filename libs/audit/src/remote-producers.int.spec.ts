@@ -4,7 +4,7 @@ import { MemoryFeed } from '@aifirst/bus/testing';
 import { TOPICS, type Message, type ServiceQuery } from '@aifirst/contracts';
 import { startTestPostgres, type TestPostgres } from '@aifirst/embedded-postgres/testing';
 import { OperationalError } from '@aifirst/kernel';
-import { answerForLog, remoteFeed } from '@aifirst/service-http';
+import { answerForLog, HttpServiceQuery, remoteFeed, ServiceServer } from '@aifirst/service-http';
 import { AuditStand, migrateAudit } from './testing/audit-stand';
 import { aFact } from './testing/facts';
 import { verifyExport } from './verify';
@@ -140,5 +140,34 @@ describe('facts of a producer in another process', () => {
     expect(stand.service.gaps()).toEqual([{ producer: 'gateway/0', from: 6, to: 7 }]);
     expect(stand.service.lag()).toBeGreaterThan(0);
     await stand.stop();
+  });
+});
+
+describe('the audit service in a process of its own', () => {
+  it('reads what it missed, and tells how far it has come, over HTTP', async () => {
+    const shared = { serviceKey: Buffer.alloc(32, 3), clock: { now: () => Date.now() } };
+    const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
+    const server = (service: 'gateway' | 'audit', query: HttpServiceQuery) => new ServiceServer({ service, version: '1', query, metrics: async () => '', readiness: [], logger: quiet });
+    const log = new MemoryFeed('gateway/0');
+    log.append(...facts(700).map(fact => [fact]));
+    const gatewayAnswers = new HttpServiceQuery({ urls: {}, self: ['gateway'], ...shared });
+    answerForLog(gatewayAnswers, 'gateway', { producer: 'gateway/0', head: () => log.head(), read: (after, limit) => log.read(after, limit), onCommitted: listener => log.onCommitted(listener) });
+    const gatewayServer = server('gateway', gatewayAnswers);
+    const gatewayUrl = `http://127.0.0.1:${await gatewayServer.listen(0, '127.0.0.1')}`;
+
+    const auditQuery = new HttpServiceQuery({ urls: { gateway: [gatewayUrl] }, self: ['audit'], ...shared });
+    const feed = remoteFeed(auditQuery, 'gateway', 'gateway/0');
+    const stand = await new AuditStand(connection, { query: auditQuery, feeds: () => [feed] }).start();
+    const auditServer = server('audit', auditQuery);
+    const gateway = new HttpServiceQuery({ urls: { audit: [`http://127.0.0.1:${await auditServer.listen(0, '127.0.0.1')}`] }, self: ['gateway'], ...shared });
+    await stand.service.waitFolded({ 'gateway/0': 700 });
+    expect(await gateway.ask('audit', 'foldedUpTo', {})).toEqual({ producers: { 'gateway/0': 700 }, lag: 0 });
+    await stand.service.settle();
+    const { document } = await gateway.ask<{ document: string }>('audit', 'export', { tenant: 'default' });
+    expect(verifyExport(Buffer.from(document))).toMatchObject({ ok: true, summary: { entries: 700 } });
+
+    await stand.stop();
+    for (const each of [auditServer, gatewayServer]) await each.close();
+    for (const each of [gateway, auditQuery, gatewayAnswers]) each.close();
   });
 });

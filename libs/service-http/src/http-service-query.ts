@@ -1,10 +1,11 @@
 import type { ServiceName, ServiceQuery } from '@aifirst/contracts';
 import { OperationalError, invariant, type Clock } from '@aifirst/kernel';
 import { AnswerDesk } from './answer-desk';
-import { Exchange, NoAnswer, type Received } from './exchange';
+import { Exchange, NoAnswer, type Posted, type Received } from './exchange';
 import { readOutcome, settle, type Outcome } from './outcome';
 import { QUESTION_BYTES_MAX, questionPath } from './question-path';
 import { ANSWER_HEADER, digestOf, newNonce, QUESTION_HEADER, QuestionSeal, UNKNOWN_INSTANCE } from './question-seal';
+import { isRepeatable } from './repeatable';
 import { QuestionsHandler, type ServiceLogger } from './questions-handler';
 
 const TIMEOUT_MS = 5_000;
@@ -12,6 +13,8 @@ const TIMEOUT_MS = 5_000;
 const TIMEOUTS_MS: Readonly<Record<string, number>> = { export: 30_000, probeConnection: 30_000, readLog: 15_000 };
 /** Answers without a seal after which nothing was done. Any other may come from something between that had passed the question on. */
 const NOT_HEARD: readonly number[] = [401, 404, 421];
+/** For a connection that was gone, and a process that was started anew. */
+const ROUNDS_MAX = 3;
 
 export interface HttpServiceQueryOptions {
   /** `<SERVICE>_URLS`: where the copies of each service are asked, `http://host:port`. One of them is active. */
@@ -35,7 +38,7 @@ interface Attempt { readonly settled: Settled | null; readonly why: string; read
 /**
  * Questions between processes, by HTTP. What this process answers itself is a call. Of a service's copies the one that
  * answered last is asked first; where nothing was done (no connection, standing by) the next is asked. A question that may
- * have been heard is not asked again: whoever asked decides.
+ * have been heard is asked again only if that changes nothing more, else whoever asked decides.
  */
 export class HttpServiceQuery implements ServiceQuery {
   readonly #desk = new AnswerDesk();
@@ -93,7 +96,7 @@ export class HttpServiceQuery implements ServiceQuery {
       if (asked.has(url)) continue;
       asked.add(url);
       try {
-        const { settled, why, activeUrl } = await this.#askOne(url, questionPath(service, question), body, endsAt);
+        const { settled, why, activeUrl } = await this.#askOne(url, questionPath(service, question), body, endsAt, isRepeatable(question));
         if (settled !== null) { this.#prefer(service, url); return settled; }
         this.#putLast(service, url);
         failures.push(`\`${url}\`: ${why}`);
@@ -101,7 +104,7 @@ export class HttpServiceQuery implements ServiceQuery {
       } catch (error) {
         if (!(error instanceof NoAnswer)) throw error;
         this.#putLast(service, url);
-        if (error.reached !== 'no') throw unheard(error, service, question, url);
+        if (error.timedOut || (error.reached !== 'no' && !isRepeatable(question))) throw unheard(error, service, question, url);
         failures.push(`\`${url}\`: ${error.message}`);
       }
     }
@@ -110,11 +113,24 @@ export class HttpServiceQuery implements ServiceQuery {
   }
 
   /** @throws NoAnswer; OperationalError */
-  async #askOne(url: string, path: string, body: Buffer, endsAt: number): Promise<Attempt> {
-    // Why twice: the first time the process says its name, which the question must then call it by.
-    for (let isSecond = false; ; isSecond = true) {
+  async #askOne(url: string, path: string, body: Buffer, endsAt: number, mayRepeat: boolean): Promise<Attempt> {
+    const digest = digestOf(body);
+    let isFresh = false;
+    // Why several: the first time a process says its name, which the question must then call it by.
+    for (let round = 0; round < ROUNDS_MAX; round++) {
       const nonce = newNonce();
-      const { status, headers, body: bytes } = await this.#post(url, path, nonce, body, endsAt);
+      const question = { at: this.options.clock.now(), nonce, instance: this.#instances.get(url) ?? UNKNOWN_INSTANCE, digest };
+      const posted = { url: `${url}${path}`, headers: { [QUESTION_HEADER]: this.#seal.sealQuestion(path, question) }, body };
+      let received: Received;
+      try {
+        received = await this.#post(posted, endsAt, isFresh);
+      } catch (error) {
+        if (isFresh || !(error instanceof NoAnswer) || error.reached !== 'stale') throw error;
+        isFresh = true;
+        if (mayRepeat) continue;
+        received = await this.#postAgain(posted, endsAt);
+      }
+      const { status, headers, body: bytes } = received;
       if (!this.#seal.hasSealedAnswer(textOf(headers[ANSWER_HEADER]), nonce, status, bytes)) {
         if (!NOT_HEARD.includes(status)) throw new NoAnswer('perhaps', false, `an answer (${status}) without a seal`);
         return { settled: null, activeUrl: null, why: status === 401 ? `refused (401): are SERVICE_KEY_FILE and the clocks the same there?` : `status ${status}` };
@@ -124,27 +140,21 @@ export class HttpServiceQuery implements ServiceQuery {
       if ('notActive' in outcome) return { settled: null, activeUrl: urlOf(outcome.notActive.activeUrl), why: 'stands by' };
       if (!('instance' in outcome)) return { settled: outcome, activeUrl: null, why: '' };
       this.#instances.set(url, outcome.instance);
-      if (isSecond) return { settled: null, activeUrl: null, why: 'several processes listen there' };
     }
+    return { settled: null, activeUrl: null, why: 'several processes listen there' };
   }
 
-  async #post(url: string, path: string, nonce: string, body: Buffer, endsAt: number): Promise<Received> {
-    const question = { at: this.options.clock.now(), nonce, instance: this.#instances.get(url) ?? UNKNOWN_INSTANCE, digest: digestOf(body) };
-    const headers = { [QUESTION_HEADER]: this.#seal.sealQuestion(path, question) };
-    const post = (isFresh: boolean): Promise<Received> => {
-      const timeoutMs = Math.ceil(endsAt - performance.now());
-      if (timeoutMs <= 0) throw new NoAnswer('no', true, 'no time was left');
-      return this.#exchange.post({ url: `${url}${path}`, headers, body, timeoutMs, isFresh });
-    };
-    try {
-      return await post(false);
-    } catch (error) {
-      if (!(error instanceof NoAnswer) || error.reached !== 'stale') throw error;
-      // Why the very same: a process that has heard it knows it again and refuses, and so does one that was started since.
-      const again = await post(true).catch((failure: unknown) => { throw failure instanceof NoAnswer ? new NoAnswer('perhaps', failure.timedOut, failure.message) : failure; });
-      if (again.status === 401 || again.status === 421) throw new NoAnswer('perhaps', false, 'the connection was lost');
-      return again;
-    }
+  async #post(posted: Omit<Posted, 'timeoutMs' | 'isFresh'>, endsAt: number, isFresh: boolean): Promise<Received> {
+    const timeoutMs = Math.ceil(endsAt - performance.now());
+    if (timeoutMs <= 0) throw new NoAnswer('no', true, 'no time was left');
+    return this.#exchange.post({ ...posted, timeoutMs, isFresh });
+  }
+
+  /** The very same: a process that has heard it knows it again and refuses, and so does one that was started since. */
+  async #postAgain(posted: Omit<Posted, 'timeoutMs' | 'isFresh'>, endsAt: number): Promise<Received> {
+    const again = await this.#post(posted, endsAt, true).catch((error: unknown) => { throw error instanceof NoAnswer ? new NoAnswer('perhaps', error.timedOut, error.message) : error; });
+    if (again.status === 401 || again.status === 421) throw new NoAnswer('perhaps', false, 'the connection was lost');
+    return again;
   }
 
   #inOrder(service: ServiceName): readonly string[] {
@@ -167,8 +177,9 @@ export class HttpServiceQuery implements ServiceQuery {
   }
 }
 
-function unheard({ timedOut, message }: NoAnswer, service: ServiceName, question: string, url: string): OperationalError {
-  return new OperationalError(timedOut ? 'SERVICE_TIMEOUT' : 'SERVICE_UNAVAILABLE', `service \`${service}\` (\`${url}\`) did not answer \`${question}\`, which it may have heard: ${message}`, { retryable: true });
+function unheard({ reached, timedOut, message }: NoAnswer, service: ServiceName, question: string, url: string): OperationalError {
+  const heard = reached === 'no' ? '' : ', which it may have heard';
+  return new OperationalError(timedOut ? 'SERVICE_TIMEOUT' : 'SERVICE_UNAVAILABLE', `service \`${service}\` (\`${url}\`) did not answer \`${question}\`${heard}: ${message}`, { retryable: true });
 }
 
 const textOf = (header: string | string[] | undefined): string | undefined => (typeof header === 'string' ? header : undefined);

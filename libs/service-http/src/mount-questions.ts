@@ -20,5 +20,5 @@ export function mountQuestions(server: Pick<FastifyInstance, 'register'>, query:
     });
     done();
   });
-  return questions;
+  return { drain: () => questions.drain() };
 }
