@@ -185,7 +185,7 @@ describe('of several copies', () => {
     const sockets: Socket[] = [];
     const hanging = await listening(createTcpServer(socket => { sockets.push(socket); }));
     const { url } = await aPolicy(() => 'answer');
-    const query = copies.asker({ policy: [hanging, url] }, { timeoutMs: 200 });
+    const query = copies.asker({ policy: [hanging, url] }, { timeoutMs: 1_000 });
     await expect(query.ask('policy', 'getRole', {})).rejects.toMatchObject({ code: 'SERVICE_TIMEOUT', retryable: true, message: expect.stringContaining('`policy`') });
     expect(await query.ask('policy', 'getRole', {})).toBe('answer');
     for (const socket of sockets) socket.destroy();
@@ -209,11 +209,11 @@ describe('of several copies', () => {
 describe('an answer that does not come', () => {
   it('is waited for as long as the question may take', async () => {
     let isAborted = false;
-    const { url } = await aPolicy(() => new Promise(resolve => { setTimeout(() => resolve('late'), 300); }));
+    const { url } = await aPolicy(() => new Promise(resolve => { setTimeout(() => resolve('late'), 2_000); }));
     const query = copies.asker({ policy: [url] }, { timeoutMs: 100 });
     const began = performance.now();
     await expect(query.ask('policy', 'getRole', {}).finally(() => { isAborted = true; })).rejects.toMatchObject({ code: 'SERVICE_TIMEOUT', retryable: true });
-    expect([isAborted, performance.now() - began < 290]).toEqual([true, true]);
+    expect([isAborted, performance.now() - began < 1_900]).toEqual([true, true]);
     expect(await copies.asker({ policy: [url] }, { timeoutMs: 100, timeoutsMs: { getRole: 5_000 } }).ask('policy', 'getRole', {})).toBe('late');
   });
 

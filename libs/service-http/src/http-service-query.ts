@@ -23,7 +23,7 @@ export interface HttpServiceQueryOptions {
   readonly self?: readonly ServiceName[];
   /** The bytes of SERVICE_KEY_FILE, at least 32; the same in every process. */
   readonly serviceKey: Uint8Array;
-  /** May differ by a minute between two processes. */
+  /** The wall clock, which may differ by a minute between two processes: one that only goes forward drifts away from the others'. */
   readonly clock: Pick<Clock, 'now'>;
   /** An answer must be there by then, however many copies were asked. Default 5,000. */
   readonly timeoutMs?: number;
