@@ -136,7 +136,7 @@ const isFilled = (samples: readonly Sample[]): boolean => samples.some(({ value:
       const found = await prometheus.rules();
       return found.length === names.length && found.every(({ health }) => health !== 'unknown') ? found : undefined;
     });
-    expect(rules.map(({ name }) => name)).toEqual(names);
+    expect(rules.map(({ name }) => name).sort()).toEqual([...names].sort());
     expect(rules.filter(({ health }) => health !== 'ok').map(({ name, lastError }) => `${name}: ${lastError}`)).toEqual([]);
     await until('UndoBlocked is raised', async () => (await prometheus.rules()).some(({ name, state }) => name === 'UndoBlocked' && state === 'firing'));
     const waiting = await until('WorkflowsParked waits for its time', async () => (await prometheus.rules()).find(({ name, state }) => name === 'WorkflowsParked' && state === 'pending'));

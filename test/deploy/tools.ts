@@ -6,12 +6,12 @@ import { join } from 'node:path';
 export const ROOT = join(__dirname, '..', '..');
 export const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 
-const REQUIRED_BY = { prometheus: 'AIFIRST_REQUIRE_PROMETHEUS', promtool: 'AIFIRST_REQUIRE_PROMETHEUS' } as const;
+const REQUIRED_BY = { prometheus: 'AIFIRST_REQUIRE_PROMETHEUS', promtool: 'AIFIRST_REQUIRE_PROMETHEUS', docker: 'AIFIRST_REQUIRE_DOCKER' } as const;
 const OTHERWISE = 'AIFIRST_REQUIRE_DEPLOY_TOOLS';
 
 /**
  * Whether a tool is installed. Where it is not, one line says what is left out, or it is a failure if the environment requires it:
- * AIFIRST_REQUIRE_PROMETHEUS=1 for Prometheus, AIFIRST_REQUIRE_DEPLOY_TOOLS=1 for all others.
+ * AIFIRST_REQUIRE_PROMETHEUS=1 for Prometheus, AIFIRST_REQUIRE_DOCKER=1 for Docker, AIFIRST_REQUIRE_DEPLOY_TOOLS=1 for all others.
  * @param from what to install
  */
 export function have(command: string, versionArgument: string, from: string, leavesOut: string): boolean {
