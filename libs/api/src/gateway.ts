@@ -16,6 +16,7 @@ import { GatewayHttpAdapter } from './http/gateway-http-adapter';
 import type { Traced } from './http/traceparent';
 import { Capabilities } from './intake/capabilities';
 import { IntentIntake } from './intake/intent-intake';
+import { IntentTopicIntake, type IntentTopicOptions } from './kafka-intake/intent-topic-intake';
 import { CONTROLLERS, ROUTES } from './routes';
 import { EventStreams } from './routes/event-streams';
 import { GatewayIds } from './routes/gateway-ids';
@@ -49,6 +50,8 @@ export interface GatewayDeps {
   readonly historyDays?: number;
   /** How long an idempotency key stands for its intent. Default 30. Rows of intents must be kept at least so long. */
   readonly idempotencyDays?: number;
+  /** Absent: intents come by HTTP alone. */
+  readonly intentTopic?: IntentTopicOptions;
   /** How patiently views wait for what the bus may have lost. Default `CATCH_UP_PACE`. */
   readonly catchUp?: CatchUpPace;
   /** The bus group that follows the facts of workflows. Default `VIEWS_GROUP`; with several copies of the gateway one for each. */
@@ -63,6 +66,8 @@ export interface Gateway {
   readonly identity: Identity;
   readonly projection: WorkflowProjection;
   readonly intake: IntentIntake;
+  /** null: not taken in here. */
+  readonly intentTopic: IntentTopicIntake | null;
   /** Rows that wait for a commit of the gateway's log. */
   queueDepth(): number;
   /** @param port 0: any free one @returns the port */
@@ -89,6 +94,7 @@ interface Parts {
   readonly projection: WorkflowProjection;
   readonly streams: EventStreams;
   readonly writer: LogWriter;
+  readonly intentTopic: IntentTopicIntake | null;
 }
 
 function partsOf(deps: GatewayDeps): Parts {
@@ -100,16 +106,19 @@ function partsOf(deps: GatewayDeps): Parts {
     views, bus, log, neighbours, clock, logger, sendAgain: intents => intake.sendAgain(intents), ...(deps.catchUp === undefined ? {} : { pace: deps.catchUp }), ...(deps.viewsGroup === undefined ? {} : { group: deps.viewsGroup }),
   });
   const capabilities = new Capabilities(neighbours, clock, logger);
-  const intake = new IntentIntake({ identity, writer, capabilities, vault, clock, ids, idempotencyMs: (deps.idempotencyDays ?? IDEMPOTENCY_DAYS) * DAY_MS, onAccepted: intent => projection.addPending(intent) });
-  return { identity, capabilities, intake, projection, writer, streams: new EventStreams({ identity, projection, clock, logger }) };
+  const idempotencyMs = (deps.idempotencyDays ?? IDEMPOTENCY_DAYS) * DAY_MS;
+  const intake = new IntentIntake({ identity, writer, capabilities, vault, clock, ids, idempotencyMs, onAccepted: intent => projection.addPending(intent) });
+  const intentTopic = deps.intentTopic === undefined ? null : new IntentTopicIntake(deps.intentTopic, { intake, identity, writer, clock, ids, logger, idempotencyMs });
+  return { identity, capabilities, intake, projection, writer, intentTopic, streams: new EventStreams({ identity, projection, clock, logger }) };
 }
 
 /** The gateway as a Nest module: its controllers over parts that are made already. */
-function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, projection, streams }: Parts): DynamicModule {
+function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, projection, streams, intentTopic }: Parts): DynamicModule {
   const documents = { openapi: rendered(() => openapi(ROUTES, deps.version)), asyncapi: rendered(() => asyncapi(MESSAGES, deps.version)) };
   const own: ReadinessCheck[] = [
     { name: 'gateway.capabilities', check: () => (capabilities.isLoaded() ? null : 'the adapters have not said yet what they can do') },
     { name: 'gateway.principals', check: () => (identity.principals.allApplied() ? null : 'policy has not heard of all agents yet') },
+    ...(intentTopic === null ? [] : [{ name: 'gateway.intents', check: () => intentTopic.trouble() }]),
   ];
   const provide = <T>(type: Type<T>, value: T): Provider => ({ provide: type, useValue: value });
   return {
@@ -130,7 +139,7 @@ function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, proj
  */
 export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const parts = partsOf(deps);
-  const { identity, capabilities, intake, projection, streams, writer } = parts;
+  const { identity, capabilities, intake, projection, streams, writer, intentTopic } = parts;
   await identity.load();
   await projection.start();
   await capabilities.start();
@@ -148,8 +157,8 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   }
   await app.init();
   await app.getHttpAdapter().getInstance().ready();
-  return {
-    app, identity, projection, intake,
+  const gateway: Gateway = {
+    app, identity, projection, intake, intentTopic,
     queueDepth: () => writer.depth(),
     async listen(port, host) {
       await app.listen(port, host);
@@ -157,6 +166,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
       return typeof address === 'object' && address !== null ? address.port : port;
     },
     async close() {
+      await intentTopic?.stop();
       stopApplying();
       stopForgetting();
       capabilities.stop();
@@ -168,6 +178,8 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
       await projection.stop();
     },
   };
+  await intentTopic?.start().catch(async (error: unknown) => { await gateway.close(); throw error; });
+  return gateway;
 }
 
 async function keepApplying({ clock, logger }: GatewayDeps, identity: Identity): Promise<() => void> {

@@ -7,4 +7,8 @@ export { VIEWS_GROUP, WorkflowProjection } from './views/workflow-projection';
 export { CATCH_UP_PACE, type CatchUpPace } from './views/catch-up';
 export { againOf, startOf, type AcceptedIntent } from './intake/intent-intake';
 export { PostgresWorkflowViews, type PostgresWorkflowViewsOptions } from './views/postgres-workflow-views';
+export { INTENTS_GROUP, IntentTopicIntake, type IntentOutcome, type IntentTopicOptions } from './kafka-intake/intent-topic-intake';
+export { KafkaRawTopics, type KafkaRawTopicsOptions, type RawKafkaClient } from './kafka-intake/kafka-raw-topics';
+export type { RawTopics } from './kafka-intake/raw-topic';
+export type { NewIntentTopics } from './kafka-intake/topic-settings';
 export { GATEWAY_MIGRATIONS } from './views/view-migrations';

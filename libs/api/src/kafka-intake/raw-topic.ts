@@ -28,11 +28,18 @@ export interface RawSubscription {
   /** Where to go on from, by `sourceOf`: the next offset to read. Absent: the beginning. Asked whenever partitions are assigned. */
   from(): Positions | Promise<Positions>;
   /**
-   * Takes effect and commits `positions` with it; called once at a time. If it rejects with a retryable error the same
-   * records come again after a pause; with any other error the consumer ends.
+   * Takes effect and commits `positions` with it; called once at a time. If it rejects the same records come again after a
+   * pause, except with `Fenced` or `LOG_CLOSED`, which end the consumer: no record is to blame, so that none is left out.
    * @param records of one partition, in order, none before `from`
    */
   handle(records: readonly RawRecord[], positions: Positions): Promise<void>;
+  /** The partition ends before `position`: it is not the one that was read. It is read from its beginning. */
+  onReplaced?(source: string, position: number): void;
+  /** The broker no longer has records that were not read: from `position` up to before `low`. */
+  onLost?(source: string, position: number, low: number): void;
+  onRetrying?(error: unknown, delayMs: number): void;
+  /** The consumer has ended by itself. */
+  onEnded?(error: unknown): void;
   /** Default 500. */
   readonly recordsMax?: number;
   /** Bytes of values and headers per call, default 8 MiB. A record that is larger comes alone. */

@@ -66,6 +66,7 @@ export async function verifyRecord(record: RawRecord, options: VerifierOptions):
   if (event.defect !== null) return refused(event.defect.code, event.defect.detail);
   if (event.attributes['type'] !== SUBMITTED) return refused('WRONG_TYPE', `\`type\` is not \`${SUBMITTED}\``);
   if (!ID.test(id!)) return refused('INVALID_EVENT', '`id` is 1 to 255 printable ASCII characters');
+  if (record.timestampType !== 'LogAppendTime') return refused('NO_APPEND_TIME', 'the record does not bear the time at which the broker appended it');
   const signature = headerText(record, SIGNATURE_HEADER);
   if (signature.kind === 'absent') return refused('UNSIGNED', `header \`${SIGNATURE_HEADER}\` is missing`);
   if (signature.kind === 'wrong' || signature.text === '') return refused('BAD_SIGNATURE', `header \`${SIGNATURE_HEADER}\` stands more than once, is empty or is not UTF-8`);

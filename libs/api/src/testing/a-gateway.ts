@@ -7,6 +7,7 @@ import { MemoryStore } from '@aifirst/store/testing';
 import { MemoryVault } from '@aifirst/vault/testing';
 import type { Vault } from '@aifirst/vault';
 import { createGateway, type Gateway } from '../gateway';
+import type { IntentTopicOptions } from '../kafka-intake/intent-topic-intake';
 import type { ReadinessCheck } from '../routes/system.controller';
 import type { WorkflowViews } from '../views/workflow-views';
 import { FakeAudit, FakeOrchestrator, FakePolicy, attachFakeAdapter } from './fake-services';
@@ -33,6 +34,7 @@ export interface GatewayParts {
   readonly vault: Vault;
   readonly clock: Clock;
   readonly readiness: readonly ReadinessCheck[];
+  readonly intentTopic?: IntentTopicOptions;
   /** A running orchestrator's store, when a gateway is started again. */
   readonly orchestratorStore: MemoryStore;
 }
