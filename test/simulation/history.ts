@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { eventType, isFactTopic, TOPICS, type CloudEvent, type Lease, type Message, type WorkflowFact } from '@aifirst/contracts';
 import type { JsonObject } from '@aifirst/kernel';
-import { foldRow, type Workflow } from '@aifirst/orchestration';
+import { foldRow, hasEnded, type Workflow } from '@aifirst/orchestration';
 import type { Append, StoredRow, Unit } from '@aifirst/store';
 import type { World } from './world';
 
@@ -30,6 +30,9 @@ export class History {
   /** Per tenant, the control epoch from a time on. */
   readonly epochs = new Map<string, { readonly at: number; readonly epoch: number }[]>();
   readonly trace: string[] = [];
+  /** From when an intent was durable to the end of its workflow, of those that had ended when faults were over; and how many had not. */
+  tookMs: readonly number[] = [];
+  openWhenHealed = 0;
   events = 0;
   private readonly hash = createHash('sha256');
 
@@ -44,6 +47,13 @@ export class History {
     this.hash.update(full).update('\n');
     this.trace.push(full);
     if (this.trace.length > 2 * this.traceMax) this.trace.splice(0, this.traceMax);
+  }
+
+  healed(): void {
+    this.say('faults are over');
+    const ended = [...this.workflows.values()].filter(hasEnded);
+    this.tookMs = ended.map(({ id, endedAt }) => endedAt! - this.accepted.get(id)!);
+    this.openWhenHealed = this.accepted.size - ended.length;
   }
 
   now(): number { return this.world.now; }

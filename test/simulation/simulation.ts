@@ -40,6 +40,10 @@ export interface RunResult {
   readonly ticks: number;
   readonly virtualMs: number;
   readonly ends: Readonly<Record<string, number>>;
+  /** From when an intent was durable to the end of its workflow, of those that ended while faults lasted. */
+  readonly tookMs: readonly number[];
+  /** How many had not ended when faults were over. */
+  readonly open: number;
   readonly trace: readonly string[];
 }
 
@@ -66,7 +70,7 @@ export async function simulate(seed: number, { plant = NOTHING_PLANTED, traceMax
   for (const { status } of history.workflows.values()) ends[status] = (ends[status] ?? 0) + 1;
   return {
     seed, options, violations: [...checks.violations, ...cluster.defects], hash: history.digest(), workflows: history.accepted.size, events: history.events, ticks: world.tick,
-    virtualMs: world.elapsedMs, ends, trace: history.trace.slice(-traceMax),
+    virtualMs: world.elapsedMs, ends, tookMs: history.tookMs, open: history.openWhenHealed, trace: history.trace.slice(-traceMax),
   };
 }
 
@@ -95,7 +99,7 @@ class Run {
     this.submitAll();
     if (!await this.until(() => world.now >= healAt)) return;
 
-    this.history.say('faults are over');
+    this.history.healed();
     nemesis.stop();
     cluster.heal();
     void people.releaseAll();

@@ -31,6 +31,6 @@ export interface OrchestratorOptions {
   readonly onFatal: (error: unknown) => void;
   /** How soon what nobody answered is sent again. Default `CALM_PACE`; over a bus that may lose messages `LOSSY_PACE`. */
   readonly resend?: ResendPace;
-  /** All services share one database cluster, so that a later synchronous commit flushes what came before (PERFORMANCE, rule 7). */
+  /** All services share one database cluster, so that a later synchronous commit flushes what came before (docs/adr/0004). */
   readonly sharedCluster: boolean;
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { PlannedStep, StepDecision } from '@aifirst/contracts';
 import { aStep, aWorkflow, WorkflowHarness } from '../testing/workflow-harness';
 import { Busy, overlap, touched } from './conflicts';
-import { resendAt } from './pauses';
+import { LOSSY_PACE, resendAt } from './pauses';
 import { nextResendAt, outstanding, wakeAt } from './wake';
 
 const begun = (steps: readonly PlannedStep[], change = {}) => new WorkflowHarness().submit(aWorkflow(steps, change));
@@ -204,12 +204,13 @@ describe('locks', () => {
 });
 
 describe('reckoning', () => {
-  it('sends again at 5, 15, 35 and 75 s and every minute then', () => {
+  it('sends again at 5, 15, 35 and 75 s and every minute then, over a bus that loses sooner', () => {
     const naive = (sent: number, after: number): number => {
       let at = sent + 5_000;
       for (let pause = 10_000; at <= after; pause = Math.min(60_000, pause * 2)) at += pause;
       return at;
     };
+    expect([0, 1.5, 12, 15, 21, 33, 57, 87].map(seconds => resendAt(0, seconds * 1_000, LOSSY_PACE))).toEqual([1_500, 3_000, 15_000, 21_000, 33_000, 57_000, 87_000, 117_000]);
     expect([0, 5, 15, 35, 75, 135].map(seconds => resendAt(0, seconds * 1_000))).toEqual([5_000, 15_000, 35_000, 75_000, 135_000, 195_000]);
     fc.assert(fc.property(fc.nat(1e6), fc.integer({ min: -1e6, max: 3e6 }), (sent, after) => { expect(resendAt(sent, after)).toBe(naive(sent, after)); }));
   });

@@ -6,12 +6,12 @@ export const REPORT_GRACE_MS = 10_000;
 export const UNDO_REPORT_MS_MAX = 60_000;
 /** When an unknown outcome is probed again, counted from the probe before. The last miss leaves it to a person. */
 export const PROBE_PAUSES_MS: readonly number[] = [500, 2_000];
-/** A parked workflow gives its locks up after this long (DESIGN, Isolation). */
+/** A parked workflow gives its locks up after this long. */
 const PARKED_LOCKS_MS = 15 * 60_000;
 
 const RETRY_MS_MIN = 200;
 const RETRY_MS_MAX = 10_000;
-/** Doubling from 200 ms to 10 s, ±50 % (CONTRACT, Defaults). `attempt` from 1. */
+/** Doubling from 200 ms to 10 s, ±50 %. `attempt` from 1. */
 export const retryDelayMs = (attempt: number, chance: number): number =>
   Math.round(Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** (attempt - 1)) * (0.5 + chance));
 
@@ -54,7 +54,7 @@ export const CALM_PACE: ResendPace = { firstMs: 5_000, steady: 1, maxMs: 60_000 
  * Over a bus that loses: where 30 % of all messages are lost, one way and back, every second try is in vain, so that
  * pauses that double from the start make a chain of steps wait for minutes.
  */
-export const LOSSY_PACE: ResendPace = { firstMs: 1_500, steady: 4, maxMs: 30_000 };
+export const LOSSY_PACE: ResendPace = { firstMs: 1_500, steady: 8, maxMs: 30_000 };
 
 /** The first such time after `after`. */
 export function resendAt(sentAt: number, after: number, { firstMs, steady, maxMs }: ResendPace = CALM_PACE): number {
