@@ -11,6 +11,15 @@ export async function freePort(): Promise<number> {
   }
 }
 
+/** The first of so many in a row. */
+export async function freePorts(count: number): Promise<number> {
+  for (;;) {
+    const first = await freePort();
+    const all = await Promise.all(Array.from({ length: count }, (_, at) => isFree(first + at)));
+    if (all.every(Boolean)) return first;
+  }
+}
+
 const isFree = (port: number): Promise<boolean> => new Promise(resolve => {
   const server = createServer();
   server.once('error', () => { resolve(false); });

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { AgentClient, type AgentOptions, type ConnectionRoot } from './agent';
 import { ROOT, ensureBuilt } from './build';
 import { Conformance } from './conformance';
+import { Distribution, isDistributed } from './distribution';
 import { Client, Http } from './http';
-import { freePort } from './ports';
+import { freePort, freePorts } from './ports';
 import { processesOf } from './processes';
 import { until } from './wait';
 
@@ -22,6 +23,8 @@ export interface Exit { readonly code: number | null; readonly signal: NodeJS.Si
 const READY_MS_MAX = 60_000;
 const STOP_MS_MAX = 15_000;
 const OUTPUT_SHOWN = 4_000;
+/** Of eight services, with four copies of each. */
+const PORTS = 40;
 const running = new Set<ChildProcess>();
 // Why: whatever becomes of the test, nothing it started outlives it. A test that is killed is noticed by the runtime's channel to it.
 process.on('exit', () => { for (const child of running) child.kill('SIGKILL'); });
@@ -38,6 +41,8 @@ export class Stack {
   private exited: Promise<Exit> = Promise.resolve({ code: null, signal: null });
   private names = 0;
   private adminClient: Client | null = null;
+  /** Every service its own process, on Kafka; null: all in one. */
+  readonly distribution: Distribution | null = isDistributed ? new Distribution() : null;
 
   private constructor(private readonly options: StackOptions) {
     this.folder = mkdtempSync(join(tmpdir(), 'aifirst-e2e-'));
@@ -68,8 +73,9 @@ export class Stack {
   /** Starts the process; `ready` waits for it. */
   async launch(env: Readonly<Record<string, string>> = {}): Promise<void> {
     await ensureBuilt();
-    if (this.url === '') this.url = `http://127.0.0.1:${await freePort()}`;
-    const child = spawn(process.execPath, ['--no-turbo-inline-js-wasm-calls', 'apps/runtime/dist/main.js'], { cwd: ROOT, env: { ...this.environment(), ...env }, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+    await this.distribution?.prepare();
+    if (this.url === '') this.url = `http://127.0.0.1:${await (this.distribution === null ? freePort() : freePorts(PORTS))}`;
+    const child = spawn(process.execPath, ['--no-turbo-inline-js-wasm-calls', `apps/runtime/dist/${this.distribution === null ? 'main' : 'distributed'}.js`], { cwd: ROOT, env: { ...this.environment(), ...env }, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
     for (const stream of [child.stdout!, child.stderr!]) stream.setEncoding('utf8').on('data', (text: string) => { this.output += text; });
     running.add(child);
     this.child = child;
@@ -78,7 +84,7 @@ export class Stack {
 
   environment(): Record<string, string> {
     const { PATH = '', HOME = '', LANG = 'C.UTF-8' } = process.env;
-    return { PATH, HOME, LANG, DATA_DIR: this.dataDir, PORT: new URL(this.url).port, DEMO: this.options.demo === true ? '1' : '0', ...this.options.env };
+    return { PATH, HOME, LANG, DATA_DIR: this.dataDir, PORT: new URL(this.url).port, DEMO: this.options.demo === true ? '1' : '0', ...this.distribution?.environment(), ...this.options.env };
   }
 
   async ready(withinMs = READY_MS_MAX): Promise<void> {
@@ -109,8 +115,10 @@ export class Stack {
 
   signal(signal: NodeJS.Signals): void { this.child!.kill(signal); }
 
+  /** Everything at once: where there are several processes, none has the time to notice that another is gone. */
   async kill9(): Promise<Exit> {
     this.child!.kill('SIGKILL');
+    if (this.distribution !== null) for (const { pid } of processesOf(this.dataDir)) { try { process.kill(pid, 'SIGKILL'); } catch { /* gone */ } }
     const exit = await this.exited;
     this.http.renew();
     return exit;
@@ -145,6 +153,7 @@ export class Stack {
     await until(`nothing works with ${this.dataDir} any more`, () => processesOf(this.dataDir).length === 0, STOP_MS_MAX).catch(() => {
       for (const { pid } of processesOf(this.dataDir)) { try { process.kill(pid, 'SIGKILL'); } catch { /* gone */ } }
     });
+    await this.distribution?.stop();
     const elsewhere = join(this.dataDir, 'postgres.path');
     if (existsSync(elsewhere)) rmSync(readFileSync(elsewhere, 'utf8').trim(), { recursive: true, force: true });
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });

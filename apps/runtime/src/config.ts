@@ -53,6 +53,8 @@ export interface KafkaConfig {
   readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
   /** Of every topic of ours that is made. */
   readonly partitions: number;
+  /** Before every topic's name, where deployments share a broker. */
+  readonly topicPrefix: string;
 }
 const SASL_MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 export type SaslMechanism = (typeof SASL_MECHANISMS)[number];
@@ -70,8 +72,8 @@ export interface ServiceConfig extends CommonConfig {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-const SERVICES: readonly ServiceName[] = ['gateway', 'orchestrator', 'policy', 'audit', 'adapter-os', 'adapter-http', 'adapter-sql', 'adapter-cloud'];
-const variableOf = (service: ServiceName, suffix: string): string => `${service.toUpperCase().replaceAll('-', '_')}_${suffix}`;
+export const SERVICES: readonly ServiceName[] = ['gateway', 'orchestrator', 'policy', 'audit', 'adapter-os', 'adapter-http', 'adapter-sql', 'adapter-cloud'];
+export const variableOf = (service: ServiceName, suffix: string): string => `${service.toUpperCase().replaceAll('-', '_')}_${suffix}`;
 
 const PORT = 7_400;
 const PORT_MAX = 65_535;
@@ -118,7 +120,7 @@ export function readServiceConfig(env: Environment, service: ServiceName, workin
   const advertisedUrl = httpUrl(env, 'ADVERTISED_URL');
   return {
     ...commonConfig(env, workingDirectory, portOf(service)), service, databaseUrl,
-    kafka: { brokers, ...kafkaSecurity(env, workingDirectory), partitions: integer(env, 'KAFKA_PARTITIONS', 4, 1, 1_000) },
+    kafka: { brokers, ...kafkaSecurity(env, workingDirectory), partitions: integer(env, 'KAFKA_PARTITIONS', 4, 1, 1_000), topicPrefix: topicPrefix(env, 'KAFKA_TOPIC_PREFIX') },
     urls: Object.fromEntries(SERVICES.map(name => [name, urlsOf(env, name)])) as Record<ServiceName, readonly string[]>,
     ...(advertisedUrl === undefined ? {} : { advertisedUrl }),
   };
@@ -140,6 +142,11 @@ function kafkaSecurity(env: Environment, workingDirectory: string): Pick<KafkaCo
     ...(known === undefined || username === undefined || password === undefined ? {} : { sasl: { mechanism: known, username, password } }),
     ...([caFile, certFile].every(path => path === undefined) ? {} : { tls: { ...(caFile && { caFile }), ...(certFile && { certFile }), ...(keyFile && { keyFile }) } }),
   };
+}
+
+function topicPrefix(env: Environment, variable: string): string {
+  const value = given(env, variable) ?? '';
+  return /^[A-Za-z0-9._-]{0,100}$/.test(value) ? value : bad(variable, value, 'letters, digits, dots, hyphens and underscores, at most 100');
 }
 
 function list(env: Environment, variable: string): readonly string[] {
@@ -243,7 +250,8 @@ function token(env: Environment, variable: string): string | undefined {
 function postgresUrl(env: Environment, variable: string): string | undefined {
   const value = given(env, variable);
   if (value === undefined) return undefined;
-  if (!/^postgres(ql)?:\/\//.test(value) || !URL.canParse(value)) badSecret(variable, 'a PostgreSQL address such as postgres://user:password@host:5432/database');
+  // Why in place of nothing: without a host it is a socket's folder, named by `?host=`.
+  if (!/^postgres(ql)?:\/\//.test(value) || !URL.canParse(value.replace('@/', '@socket/'))) badSecret(variable, 'a PostgreSQL address such as postgres://user:password@host:5432/database');
   return value;
 }
 

@@ -10,7 +10,7 @@ import type { RuntimeConfig } from './config';
 
 export type Schema = 'gateway' | 'orchestrator' | 'policy' | 'audit' | 'adapter-os' | 'vault';
 
-const MIGRATIONS: Readonly<Record<Schema, ServiceSchema['migrations']>> = {
+export const MIGRATIONS: Readonly<Record<Schema, ServiceSchema['migrations']>> = {
   gateway: [...GATEWAY_MIGRATIONS, ...DEAD_LETTER_MIGRATIONS],
   orchestrator: [...BASE_MIGRATIONS, ...DEAD_LETTER_MIGRATIONS],
   policy: [...BASE_MIGRATIONS, ...DEAD_LETTER_MIGRATIONS],

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { PostgresDeadLetters, type MessageBus } from '@aifirst/bus';
+import { PostgresDeadLetters, type ConsumerEvents, type MessageBus } from '@aifirst/bus';
 import type { ServiceName, ServiceQuery } from '@aifirst/contracts';
 import { messageOf, OperationalError } from '@aifirst/kernel';
 import type { Logger, Metrics, Tracing } from '@aifirst/observability';
@@ -76,3 +76,32 @@ export async function openVault({ stores, config, ends }: Ground): Promise<Postg
   });
   return vault;
 }
+
+/** Whatever one of them does, the others end too. */
+export async function endAll(ends: Ground['ends'], logger: Pick<Logger, 'error'>): Promise<void> {
+  for (const end of ends.splice(0).reverse()) await Promise.resolve().then(end).catch((error: unknown) => { logger.error({ err: error }, 'a part did not end in order'); });
+}
+
+export const fatalOf = (logger: Pick<Logger, 'fatal'>, onFatal: (reason: string) => void) => (part: string) => (error: unknown): void => {
+  logger.fatal({ err: error, part }, 'can not go on');
+  onFatal(`${part}: ${messageOf(error)}`);
+};
+
+/** What consumers tell, for log and metrics. */
+export const consumerEvents = ({ logger, metrics, fatal }: Pick<Ground, 'logger' | 'metrics' | 'fatal'>): Required<ConsumerEvents> => ({
+  onStopped: (group, error) => fatal(group)(error),
+  onRetrying: (group, error, delayMs) => logger.warn({ group, err: error, delayMs }, 'a batch is tried again'),
+  onParked: (group, parked) => {
+    metrics.deadLetters.add(parked.length, { consumer: group });
+    logger.error({ group, code: parked[0]?.code, messages: parked.length }, 'messages were parked');
+  },
+});
+
+/** The database ends with us, and we with it. */
+export function endWith(databases: Databases, ends: Ground['ends'], onFatal: (reason: string) => void): void {
+  let stopping = false;
+  ends.push(() => { stopping = true; return databases.stop(); });
+  void databases.ended?.then(reason => { if (!stopping) onFatal(`the database has ended: ${reason}`); });
+}
+
+export const urlOf = (host: string, port: number): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}`;

@@ -1,16 +1,9 @@
 import './v8-flags';
-import { messageOf, setCrashHook, type CrashPoint } from '@aifirst/kernel';
+import { messageOf } from '@aifirst/kernel';
+import { armCrashPoint } from './arm-crash-point';
 import { readConfig } from './config';
 import { onShutdown } from './lifecycle';
 import { startRuntime, type Runtime } from './runtime';
-
-/** `AIFIRST_CRASH_AT=<crash point>[:<nth pass>]` kills this process there: how the tests prove that nothing depends on when. */
-function armCrashPoint(at: string | undefined): void {
-  if (at === undefined || at === '') return;
-  const [name, nth = '1'] = at.split(':') as [CrashPoint, string?];
-  let left = Number(nth);
-  setCrashHook(passed => { if (passed === name && --left === 0) process.kill(process.pid, 'SIGKILL'); });
-}
 
 async function main(): Promise<void> {
   let runtime: Runtime | undefined;

@@ -1,11 +1,15 @@
 import type { WorkflowViews } from '@aifirst/api';
 import type { AuditService } from '@aifirst/audit';
 import type { DeadLetters } from '@aifirst/bus';
+import type { AuditQuestions } from '@aifirst/contracts';
 import type { StepJournal } from '@aifirst/execution';
 import type { Clock } from '@aifirst/kernel';
 import type { Logger } from '@aifirst/observability';
 import { Retention, type Bound, type Log, type Positions, type TrimmedLog } from '@aifirst/store';
+import { systemClock } from './clock';
 import type { RuntimeConfig } from './config';
+import type { Schema } from './database';
+import type { Ground } from './ground';
 
 const DAY_MS = 86_400_000;
 /** Not while everything is busy with the start. */
@@ -19,9 +23,12 @@ const DEAD_LETTER_DAYS = 30;
 const FACTS_PAGE = 100;
 const SNAPSHOTS_PAGE = 500;
 
+type FoldedUpTo = AuditQuestions['foldedUpTo'][1];
+interface Folded { foldedUpTo(): FoldedUpTo | Promise<FoldedUpTo> }
+
 /** Nothing goes that audit has not folded. Its numbers rise with the rows: all are folded before the first one that follows, if it has come so far. */
-export const folded = (log: Log, audit: Pick<AuditService, 'foldedUpTo'>): Bound => async upTo => {
-  const { producers, lag } = audit.foldedUpTo();
+export const folded = (log: Log, audit: Folded): Bound => async upTo => {
+  const { producers, lag } = await audit.foldedUpTo();
   for (let after = upTo; after < log.head();) {
     const rows = await log.read(after, FACTS_PAGE);
     const next = rows.flatMap(({ messages }) => messages.map(({ event }) => event.sequence)).find(sequence => sequence !== undefined);
@@ -69,7 +76,8 @@ export class Sweeper {
 
 export interface Housekeeping {
   readonly retention: Retention;
-  readonly sweeper: Sweeper;
+  /** null: nothing here can be undone. */
+  readonly sweeper: Sweeper | null;
   readonly deadLetters: ReadonlyMap<string, Pick<DeadLetters, 'forget'>>;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'info' | 'warn' | 'debug'>;
@@ -112,6 +120,30 @@ export function houseOf({ config, logs, audit, journal, views, openMarks, onJour
   return { retention, sweeper, ...rest };
 }
 
+/**
+ * The same for a service in a process of its own: what it keeps for others it has handed to Kafka, and asks audit how far it has come.
+ * @param parts what the service has: the gateway its views, an adapter its journal
+ */
+export async function houseOfOne({ config, logger, query, stores }: Pick<Ground, 'config' | 'logger' | 'query' | 'stores'>, log: Log, { views, journal, onForgetting }: OwnParts): Promise<Housekeeping> {
+  const [service = ''] = log.producer.split('/');
+  const sweeper = journal === undefined ? null : new Sweeper(journal, systemClock);
+  const history = config.historyDays * DAY_MS;
+  const keptMs = Math.max(history, service === 'gateway' ? config.idempotencyDays * DAY_MS : service === 'policy' ? 0 : config.undoWindowDays * DAY_MS);
+  const audit = { foldedUpTo: () => query.ask<AuditQuestions['foldedUpTo'][1]>('audit', 'foldedUpTo', {}) };
+  const retention = new Retention({
+    open: () => stores.store(service as Schema).open({ log: 'retention', shard: 0, owner: `${process.pid}` }), clock: systemClock,
+    logs: [{
+      log, keptMs, ...(service === 'orchestrator' ? { keep: () => snapshotted(log) } : {}), ...(onForgetting === undefined ? {} : { onForgetting }),
+      bounds: {
+        audit: folded(log, audit), ...(views === undefined ? {} : { views: taken(log, () => views.positions()) }),
+        ...(sweeper === null ? {} : { undo: (_: number, nowMs: number) => sweeper.sweep(nowMs) }),
+      },
+    }],
+  });
+  return { retention, sweeper, deadLetters: stores.allLetters(), clock: systemClock, logger };
+}
+interface OwnParts { readonly views?: Pick<WorkflowViews, 'positions'>; readonly journal?: Pick<StepJournal, 'sweep'>; readonly onForgetting?: (before: number) => void }
+
 /** Lets go of what is old: rows of logs, dead letters that were settled. @param nowMs from which ages count */
 export async function retain({ retention, deadLetters, clock, logger }: Housekeeping, nowMs: number = clock.now()): Promise<readonly TrimmedLog[]> {
   const trimmed = await retention.run(nowMs);
@@ -142,7 +174,7 @@ export function keepHouse(housekeeping: Housekeeping): () => Promise<void> {
     return () => { stopped = true; cancel(); };
   };
   const ends = [
-    repeat(SWEEP_EVERY_MS, SWEEP_EVERY_MS, () => sweeper.sweep(clock.now()), 'what undo no longer needs could not be let go of'),
+    ...(sweeper === null ? [] : [repeat(SWEEP_EVERY_MS, SWEEP_EVERY_MS, () => sweeper.sweep(clock.now()), 'what undo no longer needs could not be let go of')]),
     repeat(FIRST_AFTER_MS, EVERY_MS, () => retain(housekeeping), 'what is old could not be let go of'),
   ];
   return async () => {

@@ -1,15 +1,14 @@
-import { EmbeddedMessageBus, InProcessQuery, type ConsumerEvents } from '@aifirst/bus';
+import { EmbeddedMessageBus, InProcessQuery } from '@aifirst/bus';
 import { TOPICS } from '@aifirst/contracts';
-import { messageOf } from '@aifirst/kernel';
 import { makeLogger, Metrics, Tracing, type Logger } from '@aifirst/observability';
 import { feedOf, forgottenBefore, type Log, type TrimmedLog } from '@aifirst/store';
+import { claim } from './claim';
 import { systemClock } from './clock';
 import type { RuntimeConfig } from './config';
-import { openDatabases, type Databases } from './database';
+import { openDatabases } from './database';
 import { answerForDeadLetters } from './dead-letter-questions';
 import { ensureDemo } from './demo';
-import { KEY_BYTES, openVault, Stores, type Ground, type ParkingSchema } from './ground';
-import { claim } from './claim';
+import { consumerEvents, endAll, endWith, fatalOf, KEY_BYTES, openVault, Stores, urlOf, type Ground, type ParkingSchema } from './ground';
 import { makeAdapterOs, makeAdapters } from './parts/adapter-os';
 import { startAudit } from './parts/audit';
 import { makeControl } from './parts/control';
@@ -45,26 +44,6 @@ export async function startRuntime(config: RuntimeConfig, onFatal: (reason: stri
     throw error;
   }
 }
-
-/** Whatever one of them does, the others end too. */
-export async function endAll(ends: Ground['ends'], logger: Pick<Logger, 'error'>): Promise<void> {
-  for (const end of ends.splice(0).reverse()) await Promise.resolve().then(end).catch((error: unknown) => { logger.error({ err: error }, 'a part did not end in order'); });
-}
-
-export const fatalOf = (logger: Pick<Logger, 'fatal'>, onFatal: (reason: string) => void) => (part: string) => (error: unknown): void => {
-  logger.fatal({ err: error, part }, 'can not go on');
-  onFatal(`${part}: ${messageOf(error)}`);
-};
-
-/** What consumers tell, for log and metrics. */
-export const consumerEvents = ({ logger, metrics, fatal }: Pick<Ground, 'logger' | 'metrics' | 'fatal'>): Required<ConsumerEvents> => ({
-  onStopped: (group, error) => fatal(group)(error),
-  onRetrying: (group, error, delayMs) => logger.warn({ group, err: error, delayMs }, 'a batch is tried again'),
-  onParked: (group, parked) => {
-    metrics.deadLetters.add(parked.length, { consumer: group });
-    logger.error({ group, code: parked[0]?.code, messages: parked.length }, 'messages were parked');
-  },
-});
 
 async function compose(config: RuntimeConfig, logger: Logger, ends: Ground['ends'], onFatal: (reason: string) => void, overrides: RuntimeOverrides): Promise<Omit<Runtime, 'stop'>> {
   const fatal = fatalOf(logger, onFatal);
@@ -139,12 +118,3 @@ async function compose(config: RuntimeConfig, logger: Logger, ends: Ground['ends
   demoReady = true;
   return { url, retain: nowMs => retain(house, nowMs) };
 }
-
-/** The database ends with us, and we with it. */
-export function endWith(databases: Databases, ends: Ground['ends'], onFatal: (reason: string) => void): void {
-  let stopping = false;
-  ends.push(() => { stopping = true; return databases.stop(); });
-  void databases.ended?.then(reason => { if (!stopping) onFatal(`the database has ended: ${reason}`); });
-}
-
-export const urlOf = (host: string, port: number): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}`;

@@ -1,0 +1,25 @@
+import { randomBytes } from 'node:crypto';
+import { startTestPostgres, type TestPostgres } from '@aifirst/embedded-postgres/testing';
+
+/** Set by the jest project `distributed`: the same tests, every service its own process. */
+export const isDistributed = process.env['AIFIRST_STACK'] === 'distributed';
+
+/** What services of their own need besides: a PostgreSQL server of this stack alone, and topics of its own on the broker that all share. */
+export class Distribution {
+  private postgres: TestPostgres | null = null;
+  private readonly prefix = `t${randomBytes(5).toString('hex')}.`;
+
+  async prepare(): Promise<void> { this.postgres ??= await startTestPostgres(); }
+
+  environment(): Record<string, string> {
+    const brokers = process.env['AIFIRST_KAFKA'] ?? '';
+    const { host, port, user, password, database } = this.postgres!.connection;
+    const url = `postgres://${encodeURIComponent(user)}:${encodeURIComponent(password)}@/${database}?host=${encodeURIComponent(host)}&port=${port}`;
+    return { ...(brokers === '' ? {} : { KAFKA_BROKERS: brokers }), KAFKA_TOPIC_PREFIX: this.prefix, DATABASE_URL: url };
+  }
+
+  /** Of the database's server: another one after it was killed, as it is started again. */
+  get postgresPid(): number { return this.postgres!.pid; }
+
+  async stop(): Promise<void> { await this.postgres?.stop(); }
+}
