@@ -1,7 +1,7 @@
 import { BuiltinAdapter } from '@aifirst/adapter-builtin';
 import type { Batch, MessageBus } from '@aifirst/bus';
 import { stepCommandsTopic, type Connection, type ControlState, type ServiceQuery } from '@aifirst/contracts';
-import { StepJournal, type ExecutionAdapter, type StepJournalOptions } from '@aifirst/execution';
+import { ConnectionCache, StepJournal, type ExecutionAdapter, type StepJournalOptions } from '@aifirst/execution';
 import { LOSSY_PACE, Orchestrator, OrchestratorService, PolledControl } from '@aifirst/orchestration';
 import { PolicyModule, PolicyService, type CedarEngine } from '@aifirst/policy';
 import type { Log } from '@aifirst/store';
@@ -63,7 +63,7 @@ export async function startAdapters(life: Life, vault: Vault, adapter: Execution
   };
   const journal = new StepJournal({
     log, adapters: [adapter, new BuiltinAdapter(process.clock)], serviceKey: SERVICE_KEY, vault, control, clock: process.clock, ids: process.ids,
-    connections: { resolve: (tenant, name) => query.ask<Connection | null>('gateway', 'connection', { tenant, name }) },
+    connections: new ConnectionCache({ clock: process.clock, ask: (tenant, name) => query.ask<Connection | null>('gateway', 'connection', { tenant, name }) }),
     undoWindowMs: UNDO_WINDOW_MS, separateClusters: !options.sharedCluster, hooks: { around, onFatal: life.onFatal },
   });
   changeJournal(journal);

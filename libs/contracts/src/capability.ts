@@ -48,6 +48,9 @@ export interface Connection {
   readonly digest: string;
 }
 
+/** Tells one state of a connection from the others: short, for plans and commands. */
+export const connectionStampOf = ({ revision, digest }: Pick<Connection, 'revision' | 'digest'>): string => `${revision}-${digest.slice(-8)}`;
+
 /** A value sealed by the vault: what stands where the clear value stood, at rest and on every topic. */
 export interface Sealed {
   /** `v1.<key id>.<nonce>.<ciphertext and tag>`, base64url. */

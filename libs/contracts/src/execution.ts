@@ -17,6 +17,8 @@ export interface StepCommand {
   readonly capability: string;
   readonly adapter: string;
   readonly connection: string | null;
+  /** See `PlannedStep.connectionStamp`. */
+  readonly connectionStamp?: string;
   /** Resolved; sensitive values sealed. */
   readonly input: JsonObject;
   readonly timeoutMs: number;

@@ -31,6 +31,8 @@ export interface PlannedStep {
   readonly adapter: string;
   readonly reversibility: Reversibility;
   readonly connection: string | null;
+  /** Of the connection as it was when the intent was admitted, `connectionStampOf`: who keeps a copy sees that there is a newer one. */
+  readonly connectionStamp?: string;
   /** With `$ref` and `$literal` in place, sensitive values sealed. */
   readonly input: JsonObject;
   /** Indices into the plan: `dependsOn` and what `$ref` names, sorted, without repeats. */

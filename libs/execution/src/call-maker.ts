@@ -43,7 +43,7 @@ export class CallMaker {
     if (offer === undefined || offer.descriptor.adapter !== command.adapter) return { error: clean('UNKNOWN_CAPABILITY', `capability \`${command.capability}\` of adapter \`${command.adapter}\` is not offered here`) };
     const { adapter, descriptor } = offer;
 
-    const connection = command.connection === null ? null : await this.connections.resolve(tenant, command.connection);
+    const connection = command.connection === null ? null : await this.connections.resolve(tenant, command.connection, command.connectionStamp);
     const unknown = (why: string): Making => ({ error: clean('UNKNOWN_CONNECTION', why) });
     if (connection === null) {
       if (command.connection !== null) return unknown(`there is no connection \`${command.connection}\``);

@@ -77,4 +77,10 @@ export interface ExecutionAdapter {
 }
 
 /** Resolves connections by name; answered by the gateway, cached by the caller until told otherwise. */
-export interface ConnectionResolver { resolve(tenant: string, name: string): Promise<Connection | null> }
+export interface ConnectionResolver {
+  /**
+   * @param stamp `connectionStampOf` what the caller has reason to expect: a copy with another one is out of date, or the caller is
+   * @throws OperationalError, retryable, when the gateway can't be asked right now
+   */
+  resolve(tenant: string, name: string, stamp?: string): Promise<Connection | null>;
+}

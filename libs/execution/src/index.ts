@@ -1,4 +1,5 @@
 export * from './execution-adapter';
+export { ConnectionCache, type ConnectionCacheOptions } from './connection-cache';
 export * from './step-journal';
 export type { StepJournalOptions } from './step-journal-options';
 export type { JournalHooks } from './journal-hooks';

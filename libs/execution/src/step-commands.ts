@@ -81,10 +81,10 @@ export function readCommand(message: Message): ReceivedCommand {
   const data = event.data as unknown as ExecuteStep & UndoStep & ProbeStep;
   if (event.tenant !== data.agent.tenant) throw malformed('the agent belongs to another tenant than the command');
   // Why: named one by one, so that nothing else a sender puts in gets into the journal.
-  const { workflow, step, index, generation, attempt, epoch, agent, capability, adapter, connection, input, timeoutMs, cause } = data;
+  const { workflow, step, index, generation, attempt, epoch, agent, capability, adapter, connection, connectionStamp, input, timeoutMs, cause } = data;
   const common = {
     tenant: event.tenant, traceparent: event.traceparent, producer: event.producer, lease: data.lease,
-    command: { workflow, step, index, generation, attempt, epoch, agent, capability, adapter, connection, input, timeoutMs, cause },
+    command: { workflow, step, index, generation, attempt, epoch, agent, capability, adapter, connection, input, timeoutMs, cause, ...(isStamp(connectionStamp) ? { connectionStamp } : {}) },
   };
   switch (event.type) {
     case UNDO_STEP: return { ...common, kind: 'undo', direction: 'undo', probe: 0, onConflict: data.onConflict };
@@ -92,5 +92,8 @@ export function readCommand(message: Message): ReceivedCommand {
     default: return { ...common, kind: 'execute', direction: 'forward', probe: 0, onConflict: 'block' };
   }
 }
+
+const STAMP = /^[0-9A-Za-z-]{1,64}$/;
+const isStamp = (value: unknown): value is string => typeof value === 'string' && STAMP.test(value);
 
 const malformed = (message: string): OperationalError => new OperationalError('MALFORMED_COMMAND', message);

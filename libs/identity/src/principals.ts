@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { PrincipalRef } from '@aifirst/contracts';
-import { Refusal, type JsonObject, type Problem, type RandomBytes } from '@aifirst/kernel';
+import { OperationalError, Refusal, type JsonObject, type Problem, type RandomBytes } from '@aifirst/kernel';
 import { digestsEqual, mintToken, parseToken, secretDigest } from './credentials';
 import { DocumentRegistry, type Entry, type IdentityFact, type Writing } from './document-registry';
 import type { Neighbours } from './neighbours';
@@ -64,9 +64,13 @@ export class Principals {
 
   /** Tells policy of everybody whom it may not know yet; what fails is tried again by the next call. */
   async applyAll(): Promise<void> {
-    let failure: { readonly error: unknown } | null = null;
-    for (const agent of [...this.unapplied.values()]) await this.apply(agent).catch((error: unknown) => { failure = { error }; });
-    if (failure !== null) throw (failure as { readonly error: unknown }).error;
+    const failures: unknown[] = [];
+    for (const agent of [...this.unapplied.values()]) {
+      await this.apply(agent).catch((error: unknown) => { failures.push(error); });
+      // Why: policy is away, and would keep us waiting for each of the others too.
+      if (failures.at(-1) instanceof OperationalError && (failures.at(-1) as OperationalError).retryable) break;
+    }
+    if (failures.length > 0) throw failures[0];
   }
   allApplied(): boolean { return this.unapplied.size === 0; }
 

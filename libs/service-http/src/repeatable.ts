@@ -5,7 +5,7 @@ type Question = keyof GatewayQuestions | keyof OrchestratorQuestions | keyof Pol
 /** Questions that change nothing, or nothing more when they are asked again: one whose answer was lost is asked of the next copy. */
 const REPEATABLE: readonly Question[] = [
   'connection',
-  'facts', 'inUse', 'locks',
+  'facts', 'workflowHeads', 'inUse', 'locks',
   'getRole', 'listRoles', 'missingRoles', 'getPolicy', 'listPolicies', 'validatePolicy', 'policySchema', 'getKillSwitch', 'listKillSwitches', 'applyPrincipal', 'controlState',
   'capabilities', 'probeConnection',
   'entries', 'entry', 'checkpoint', 'tile', 'inclusionProof', 'consistencyProof', 'keys', 'export', 'foldedUpTo',

@@ -1,5 +1,5 @@
 import { prepareCapability } from '@aifirst/admission';
-import type { CapabilityDescriptor } from '@aifirst/contracts';
+import type { AdapterService, CapabilityDescriptor } from '@aifirst/contracts';
 import type { Neighbours } from '@aifirst/identity';
 import { messageOf, type Clock } from '@aifirst/kernel';
 import type { GatewayLogger } from '../http/edge';
@@ -12,6 +12,7 @@ const RETRY_MS = 500;
 /** What there is to call, as the adapters said last. */
 export class Capabilities {
   private byName = new Map<string, CapabilityDescriptor>();
+  private readonly offered = new Map<AdapterService, readonly CapabilityDescriptor[]>();
   private loaded = false;
   private stopped = false;
   private cancel: (() => void) | null = null;
@@ -34,10 +35,11 @@ export class Capabilities {
   find(name: string): CapabilityDescriptor | undefined { return this.byName.get(name); }
   list(): CapabilityDescriptor[] { return [...this.byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1)); }
 
+  /** Each host by itself: what one that does not answer offered last, it offers still. @throws what kept one from answering */
   private async refresh(): Promise<void> {
-    const answers = await Promise.all(HOSTS.map(host => this.neighbours.ask(host, 'capabilities', {})));
+    const answers = await Promise.allSettled(HOSTS.map(async host => { this.offered.set(host, (await this.neighbours.ask(host, 'capabilities', {})).items); }));
     const next = new Map<string, CapabilityDescriptor>();
-    for (const descriptor of answers.flatMap(({ items }) => items)) {
+    for (const descriptor of [...this.offered.values()].flat()) {
       const known = this.byName.get(descriptor.name);
       // Why: schemas are compiled once per object, so what has not changed stays the same object.
       const same = known !== undefined && JSON.stringify(known) === JSON.stringify(descriptor);
@@ -45,6 +47,8 @@ export class Capabilities {
       next.set(descriptor.name, same ? known : descriptor);
     }
     this.byName = next;
-    this.loaded = true;
+    this.loaded = HOSTS.every(host => this.offered.has(host));
+    const failed = answers.find(answer => answer.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 }

@@ -1,5 +1,5 @@
 import { admitIntent, canonicalDigest, parseStrictJson } from '@aifirst/admission';
-import { TOPICS, type CapabilityDescriptor, type Intent, type PlannedStep, type PrincipalRef, type StartWorkflow } from '@aifirst/contracts';
+import { connectionStampOf, TOPICS, type CapabilityDescriptor, type Intent, type PlannedStep, type PrincipalRef, type StartWorkflow } from '@aifirst/contracts';
 import type { Identity, LogWriter } from '@aifirst/identity';
 import { Refusal, type Clock, type Ids, type Json, type JsonObject, type Problem } from '@aifirst/kernel';
 import { VersionConflict, type Append, type Log, type StoredRow } from '@aifirst/store';
@@ -246,8 +246,10 @@ export class IntentIntake {
       const capability = capabilities.find(step.capability);
       const input = capability !== undefined && hasSensitive(capability) ? await vault.sealFields({ tenant, workflow }, capability.inputSchema, step.input) as JsonObject : step.input;
       isSealed ||= input !== step.input;
-      const lockBase = step.connection === null ? null : identity.connections.find(tenant, step.connection)?.data.lockBase ?? null;
-      steps.push(lockBase === null && input === step.input ? step : { ...step, input, ...(lockBase === null ? {} : { lockBase }) });
+      const connection = step.connection === null ? null : identity.connections.find(tenant, step.connection);
+      if (connection === null) { steps.push(input === step.input ? step : { ...step, input }); continue; }
+      const { revision, data: { lockBase, digest } } = connection;
+      steps.push({ ...step, input, connectionStamp: connectionStampOf({ revision, digest }), ...(lockBase === null ? {} : { lockBase }) });
     }
     return { steps, isSealed };
   }

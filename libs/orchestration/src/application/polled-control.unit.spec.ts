@@ -54,6 +54,18 @@ describe('PolledControl', () => {
     expect(stand.told).toEqual(['t', 'u']);
     expect(stand.control.control('t', 'agent')).toEqual({ epoch: 2, hold: null });
   });
+  it('begins where policy does not answer yet, holds everything back, and says so when it knows', async () => {
+    const stand = new Stand();
+    stand.slow = [];
+    stand.control.onChange(tenant => stand.told.push(tenant));
+    const starting = stand.control.start();
+    await stand.pass(2_000);
+    await starting;
+    expect(stand.control.control('t', 'agent').epoch).toBeNull();
+    stand.slow = null;
+    await stand.pass(300);
+    expect([stand.control.control('t', 'agent').epoch, stand.told]).toEqual([1, [null]]);
+  });
   it('knows nothing once the last answer is older than 2 s, and says so when it knows again', async () => {
     const stand = await new Stand().start();
     stand.slow = [];

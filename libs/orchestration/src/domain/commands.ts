@@ -51,6 +51,7 @@ function stepCommand(state: Workflow, index: number, epoch: number, cause: strin
   return {
     workflow: state.id, step: plan.id, index, generation: state.steps[index]!.generation, attempt, epoch, agent: state.start.agent,
     capability: plan.capability, adapter: plan.adapter, connection: plan.connection, input: resolved.value, timeoutMs: plan.timeoutMs, cause,
+    ...(plan.connectionStamp === undefined ? {} : { connectionStamp: plan.connectionStamp }),
   };
 }
 

@@ -14,6 +14,16 @@ describe('LockTable', () => {
     table.release(OLD);
     expect(table.grantWaiting(0).map(g => g.workflow)).toEqual([MID]);
   });
+  it('says what one that waits stands still for', () => {
+    const table = new LockTable();
+    table.request(OLD, [lock('a')], false, 0);
+    table.request(MID, [lock('b'), lock('a')], false, 5);
+    table.request(YOUNG, [lock('b')], false, 7);
+    expect([table.waitOf(OLD), table.waitOf(MID), table.waitOf(YOUNG)]).toEqual([null, { resource: 'a', holder: OLD, since: 5 }, { resource: 'b', holder: null, since: 7 }]);
+    table.release(OLD);
+    table.grantWaiting(9);
+    expect([table.waitOf(MID), table.waitOf(YOUNG)]).toEqual([null, { resource: 'b', holder: MID, since: 7 }]);
+  });
   it('lets nobody overtake an older one that waits', () => {
     const table = new LockTable();
     table.request(OLD, [lock('a')], false, 0);

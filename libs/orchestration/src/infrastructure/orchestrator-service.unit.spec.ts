@@ -55,6 +55,10 @@ describe('OrchestratorService', () => {
     expect([await facts({ after: 1 }), await facts({ limit: 1 }), await facts({ tenant: 'other' }), await facts({ workflow: 'none' })]).toEqual([[2], [1], [], []]);
     expect(await stand.ask('inUse', { agent: 'agent' })).toEqual({ workflows: [A] });
     expect(await stand.ask('locks', { limit: 9 })).toEqual({ items: [] });
+    expect(await stand.ask('workflowHeads', { workflows: [A, workflowId(99), 'none'] })).toEqual({ items: [{ workflow: A, facts: 2 }], lag: 0 });
+    await stand.ask('order', { workflow: A, by: ADMIN, order: { order: 'cancel' } });
+    const [head] = (await stand.ask<{ items: { facts: number }[] }>('workflowHeads', { workflows: [A] })).items;
+    expect(head!.facts).toBe((await facts({})).length);
     await stand.service.stop();
     await stand.bus.stop();
   });
