@@ -6,6 +6,9 @@ import { sourceOf, type RawConsumer, type RawRecord, type RawSubscription } from
 
 interface Means {
   readonly client: () => RawKafkaClient;
+  readonly groupId: () => string;
+  /** The topic's at the broker. */
+  readonly name: string;
   readonly ends: (topic: string) => Promise<ReadonlyMap<number, { readonly low: number; readonly high: number }>>;
   readonly onRebuilding?: (error: unknown) => void;
 }
@@ -82,10 +85,10 @@ export class KafkaRawConsumer implements RawConsumer {
   }
 
   private async build(): Promise<void> {
-    const { topic, group } = this.subscription;
+    const { name } = this.means;
     const client = this.means.client();
     const consumer = client.kafka.consumer({
-      groupId: group, sessionTimeout: SESSION_TIMEOUT_MS, rebalanceTimeout: REBALANCE_TIMEOUT_MS, heartbeatInterval: HEARTBEAT_MS, maxWaitTimeInMs: FETCH_WAIT_MS,
+      groupId: this.means.groupId(), sessionTimeout: SESSION_TIMEOUT_MS, rebalanceTimeout: REBALANCE_TIMEOUT_MS, heartbeatInterval: HEARTBEAT_MS, maxWaitTimeInMs: FETCH_WAIT_MS,
       maxBytesPerPartition: BYTES_MAX, allowAutoTopicCreation: false, retry: { retries: 5, restartOnFailure: async () => false },
     });
     this.current = { client, consumer };
@@ -97,12 +100,12 @@ export class KafkaRawConsumer implements RawConsumer {
       if (!isCurrent()) return;
       this.failure = null;
       // Why at once, from what is known: before this listener returns kafkajs has fetched nothing.
-      for (const partition of payload.memberAssignment[topic] ?? []) consumer.seek({ topic, partition: Number(partition), offset: String(this.next.get(Number(partition)) ?? 0) });
+      for (const partition of payload.memberAssignment[name] ?? []) consumer.seek({ topic: name, partition: Number(partition), offset: String(this.next.get(Number(partition)) ?? 0) });
     });
     consumer.on(CRASH, ({ payload }) => { if (isCurrent()) this.rebuild(payload.error); });
     try {
       await consumer.connect();
-      await consumer.subscribe({ topics: [topic], fromBeginning: true });
+      await consumer.subscribe({ topics: [name], fromBeginning: true });
       await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: 1, eachBatch: payload => this.each(payload, isCurrent) });
     } catch (error) {
       await this.discard();
@@ -141,7 +144,7 @@ export class KafkaRawConsumer implements RawConsumer {
 
   /** Never rejects: kafkajs takes some errors for the end. */
   private async each({ batch, heartbeat, isRunning, isStale, resolveOffset }: EachBatchPayload, isCurrent: () => boolean): Promise<void> {
-    const { partition, messages, topic } = batch;
+    const { partition, messages } = batch;
     const goesOn = (): boolean => !this.isHalted && isCurrent() && isRunning() && !isStale();
     const beat = setInterval(() => { heartbeat().catch(() => undefined); }, HEARTBEAT_MS);
     try {
@@ -149,7 +152,7 @@ export class KafkaRawConsumer implements RawConsumer {
       if (Number(batch.highWatermark) < (this.next.get(partition) ?? 0)) await this.checkReplaced(partition, goesOn);
       for (const slice of slicesOf(messages, this.subscription.recordsMax ?? RECORDS_MAX, this.subscription.bytesMax ?? BYTES_MAX)) {
         if (!goesOn()) return;
-        const done = await this.inTurn(() => this.handed(slice.map(message => recordOf(topic, partition, message)), partition, goesOn));
+        const done = await this.inTurn(() => this.handed(slice.map(message => recordOf(this.subscription.topic, partition, message)), partition, goesOn));
         if (!done) return;
         resolveOffset(slice.at(-1)!.offset);
       }
@@ -207,7 +210,7 @@ export class KafkaRawConsumer implements RawConsumer {
     if (high >= position) return;
     this.subscription.onReplaced?.(sourceOf(this.subscription.topic, partition), position);
     this.next.set(partition, 0);
-    this.current?.consumer.seek({ topic: this.subscription.topic, partition, offset: '0' });
+    this.current?.consumer.seek({ topic: this.means.name, partition, offset: '0' });
   }
 
   /** How far the partitions reach, and whether the consumer is alive. */
