@@ -21,10 +21,10 @@ const ROUND_MS = 500;
 const ROUND_MAX = 250;
 /** Commands that are sent again in one round: after an outage thousands may be waiting, and the bus may just be slow. */
 const RESENDS_MAX = 100;
-/** With more than these waiting at the orchestrator a command is most likely among them ... */
-const LAG_FEW = 100;
+/** With more than these waiting at the orchestrator, more than it takes in a second, a command is most likely among them ... */
+const LAG_FEW = 1_000;
 /** ... unless it has been under way for so long. */
-const LAG_PATIENCE_MS = 60_000;
+const LAG_PATIENCE_MS = 20_000;
 const FILLS_MAX = 8;
 const FACTS_PAGE = 500;
 const SWEEP_PAGE = 250;
@@ -154,7 +154,7 @@ export class CatchUp {
   }
 
   private async round(): Promise<void> {
-    const { table, clock, sendAgain } = this.options;
+    const { table, clock, sendAgain, logger } = this.options;
     await this.loadWatched();
     const quiet = table.quiet(clock.now(), ROUND_MAX);
     if (quiet.length === 0) return;
@@ -170,7 +170,8 @@ export class CatchUp {
       if (head !== undefined) this.compare(kept, head);
       else if (isUnknown && mayBeLost(kept.view, lag, now)) again.push(kept.view.intentId);
     }
-    if (again.length > 0) await sendAgain(again);
+    if (again.length === 0) return;
+    await sendAgain(again).catch((error: unknown) => logger.warn('commands could not be sent again and will be', { intents: again.length, error: messageOf(error) }));
   }
 
   private rest(kept: Kept, isWatched: boolean, now: number): void {
