@@ -1,5 +1,5 @@
 'use strict';
-/** Kinds of test by file suffix (docs/architecture.md): unit has no I/O, int has one real dependency, e2e spans processes. */
+/** Kinds of test by file suffix (docs/architecture.md): unit has no I/O, int has one real dependency, e2e spans processes, kafka and distributed need a real broker. */
 const shared = {
   rootDir: __dirname,
   testEnvironment: 'node',
@@ -11,9 +11,17 @@ const shared = {
   },
   modulePathIgnorePatterns: ['<rootDir>/libs/[^/]+/dist', '<rootDir>/apps/[^/]+/dist', '<rootDir>/tmp'],
 };
+const broker = { globalSetup: '<rootDir>/test/support/kafka-setup.cjs', globalTeardown: '<rootDir>/test/support/kafka-teardown.cjs' };
 const kind = (name, extra = {}) => ({ ...shared, displayName: name, testMatch: [`**/*.${name}.spec.ts`], ...extra });
 module.exports = {
-  projects: [kind('unit'), kind('int'), kind('e2e')],
+  projects: [
+    kind('unit'), kind('int'), kind('e2e'), kind('kafka', broker),
+    // The very tests of the whole in one process, with every service its own; and what only those can show.
+    kind('distributed', {
+      ...broker, setupFiles: ['<rootDir>/test/support/distributed-setup.cjs'],
+      testMatch: ['**/*.distributed.spec.ts', `**/test/e2e/(${['walkthrough', 'refusals', 'surface', 'control', 'audit', 'order', 'idempotency', 'crash'].join('|')}).e2e.spec.ts`],
+    }),
+  ],
   testTimeout: 60_000,
   maxWorkers: 2,
   watchman: false,

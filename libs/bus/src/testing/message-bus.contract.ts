@@ -9,6 +9,8 @@ import { MemoryFeed, TEST_TOPIC, aMessage } from './memory-feed';
 import { RecordingService, idsOf, until } from './recorder';
 
 export interface BusHarness {
+  /** Runs of the law over random histories; default 40. Fewer where each takes its time. */
+  readonly runs?: number;
   /**
    * A bus that holds nothing yet. Retry delays may be shorter than the product's.
    * @param onStopped what the bus must tell of consumers that end by themselves
@@ -505,7 +507,7 @@ export function describeMessageBus(name: string, harness: BusHarness): void {
         } finally {
           await under.stop();
         }
-      }), { numRuns: 40 });
+      }), { numRuns: harness.runs ?? 40 });
     });
   });
 }

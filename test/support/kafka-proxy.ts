@@ -1,0 +1,1 @@
+export { startKafkaProxy, type KafkaProxy } from '@aifirst/bus-kafka/testing';
