@@ -65,6 +65,6 @@ describe(`killed with SIGKILL ${KILLS} times while ${WORKFLOWS} workflows are in
 
   it('of all that was started one process and its database are left', async () => {
     const commands = processesOf(stack.dataDir).map(({ command }) => command);
-    expect(commands.filter(command => command.includes('main.js'))).toHaveLength(1);
+    expect(commands.filter(command => command.includes(stack.distribution === null ? 'main.js' : 'distributed.js'))).toHaveLength(1);
   });
 });

@@ -209,7 +209,8 @@ describe('the interface', () => {
 
     it('metrics under the promised names, without a token', async () => {
       await agent.run([noop('a')]);
-      const { status, headers, body } = await world.stack.as(null).get('/metrics');
+      const { status, headers } = await world.stack.as(null).get('/metrics');
+      const body = await world.stack.metrics();
       expect([status, headers['content-type']]).toEqual([200, expect.stringMatching(/^text\/plain/)]);
       const names = ['aifirst_workflows_total{', 'aifirst_steps_total{', 'aifirst_decisions_total{', 'aifirst_workflow_duration_seconds_bucket{', 'aifirst_step_duration_seconds_bucket{', 'aifirst_consumer_lag{', 'aifirst_queue_depth{', 'aifirst_audit_lag'];
       for (const name of names) expect(body.includes(`\n${name}`) ? name : `${name} is missing`).toBe(name);

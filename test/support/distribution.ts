@@ -12,7 +12,7 @@ export class Distribution {
   async prepare(): Promise<void> { this.postgres ??= await startTestPostgres(); }
 
   environment(): Record<string, string> {
-    const brokers = process.env['AIFIRST_KAFKA'] ?? '';
+    const brokers = process.env['AIFIRST_TEST_KAFKA_BROKERS'] ?? '';
     const { host, port, user, password, database } = this.postgres!.connection;
     const url = `postgres://${encodeURIComponent(user)}:${encodeURIComponent(password)}@/${database}?host=${encodeURIComponent(host)}&port=${port}`;
     return { ...(brokers === '' ? {} : { KAFKA_BROKERS: brokers }), KAFKA_TOPIC_PREFIX: this.prefix, DATABASE_URL: url };

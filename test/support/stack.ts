@@ -25,6 +25,8 @@ const STOP_MS_MAX = 15_000;
 const OUTPUT_SHOWN = 4_000;
 /** Of eight services, with four copies of each. */
 const PORTS = 40;
+/** Where gateway, orchestrator, policy, audit and adapter-os listen, from the first port on. */
+const SERVICES = [0, 1, 2, 3, 4];
 const running = new Set<ChildProcess>();
 // Why: whatever becomes of the test, nothing it started outlives it. A test that is killed is noticed by the runtime's channel to it.
 process.on('exit', () => { for (const child of running) child.kill('SIGKILL'); });
@@ -112,6 +114,14 @@ export class Stack {
   }
   /** Without a token, or with any. */
   as(token: string | null): Client { return new Client(this.http, token); }
+
+  /** As they would be scraped: of every process. */
+  async metrics(): Promise<string> {
+    const { hostname, port } = new URL(this.url);
+    const ports = this.distribution === null ? [Number(port)] : SERVICES.map(service => Number(port) + service);
+    const pages = await Promise.all(ports.map(async at => (await fetch(`http://${hostname}:${at}/metrics`)).text()));
+    return pages.join('\n');
+  }
 
   signal(signal: NodeJS.Signals): void { this.child!.kill(signal); }
 

@@ -19,13 +19,18 @@ export const orchestratorTelemetry = (metrics: Metrics, tracing: Tracing): Orche
       const startedAt = settled === 'undone' || settled === 'undoBlocked' ? workflow.steps[fact.index]!.undo?.startedAt : workflow.steps[fact.index]!.startedAt;
       if (typeof startedAt === 'number') {
         metrics.stepDuration.record((at - startedAt) / 1000, { capability, status: settled });
+        if (settled === 'undone' || settled === 'undoBlocked') metrics.stage('undo', startedAt, at);
         if (tracing.enabled) tracing.record({ name: `step ${capability}`, traceparent: workflow.traceparent, startedAt, endedAt: at, attributes: { 'aifirst.workflow': workflow.id, 'aifirst.step': fact.step, 'aifirst.status': settled } });
       }
     }
+    if (fact.name === 'PolicyDecided') {
+      const askedAt = workflow.steps.find(({ asked }) => asked === fact.question)?.askedAt;
+      if (typeof askedAt === 'number') metrics.stage('decision', askedAt, at);
+    }
     const parked = PARKED[fact.name];
-    if (parked !== undefined) metrics.workflows.add(1, { status: parked });
+    if (parked !== undefined) metrics.workflow(parked, workflow.start.agent.id);
     if (fact.name === 'WorkflowEnded') {
-      metrics.workflows.add(1, { status: fact.status });
+      metrics.workflow(fact.status, workflow.start.agent.id);
       metrics.workflowDuration.record((at - workflow.createdAt) / 1000, { status: fact.status });
     }
     if (tracing.enabled && (fact.name === 'WorkflowEnded' || fact.name === 'PolicyDecided')) {
@@ -42,6 +47,7 @@ export const orchestratorTelemetry = (metrics: Metrics, tracing: Tracing): Orche
 export const journalHooks = (metrics: Metrics, tracing: Tracing, onFatal: (error: unknown) => void): JournalHooks => ({
   onFatal,
   onRefused: code => { metrics.ignored.add(1, { kind: code }); },
+  onAct: ({ durationMs }) => { metrics.stage('act', 0, durationMs); },
   ...(tracing.enabled ? {
     around: async (act, run) => {
       const startedAt = systemClock.now();

@@ -1,11 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { KafkaMessageBus, PostgresRelayPositions, ensureTopics, type KafkaLogEntry, type KafkaSettings } from '@aifirst/bus-kafka';
+import { type ConsumerLag, KafkaMessageBus, PostgresRelayPositions, ensureTopics, type KafkaLogEntry, type KafkaSettings } from '@aifirst/bus-kafka';
 import { stepCommandsTopic, TOPICS, type CapabilityDescriptor, type ServiceName } from '@aifirst/contracts';
 import { messageOf, OperationalError } from '@aifirst/kernel';
 import { makeLogger, Metrics, Tracing, type Logger } from '@aifirst/observability';
-import type { PolledControl } from '@aifirst/orchestration';
 import { answerForLog, HttpServiceQuery, remoteFeed, ServiceServer, type ReadinessCheck, type ServiceLogger } from '@aifirst/service-http';
 import { feedOf, forgottenBefore, type Log } from '@aifirst/store';
 import { systemClock } from './clock';
@@ -108,17 +107,19 @@ async function compose(config: ServiceConfig, logger: Logger, ends: Ground['ends
   const stores = new Stores(databases, ends);
   const taking = takeSeat(stores.store(service as Schema), service, url, { isStopping, onWaiting: holder => logger.info({ holder }, 'stands by: another copy is active') });
   seat = taking.seat;
+  metrics.observe('activeWriter', () => [[seat.taken() ? 1 : 0, { log: service }]]);
   ends.push(async () => { await taking.log.catch(() => undefined); });
   void taking.log.then(async log => {
     if (log === null) return;
     logger.info({ epoch: log.epoch }, 'is the active copy');
-    const bus = await openBus({ config, log, logger, metrics, serviceKey, stores, ends, fatal, isStopping });
+    const { bus, byTopic } = await openBus({ config, log, logger, metrics, serviceKey, stores, ends, fatal, isStopping });
     const ground: Ground = { config, logger, metrics, tracing, databases, query, bus, serviceKey, stores, ends, fatal };
     answerForDeadLetters(service, query, bus, stores.letters(service as ParkingSchema));
     answerForLog(query, service, log);
     const place: Place = { ground, log, config, query, isStopping };
     const found = await WORK[service]!(place);
-    metrics.gauge('aifirst_consumer_lag', 'Messages known to wait, by consumer', found.lags);
+    metrics.observe('consumerLag', () => lagsOf(byTopic(), found.lags()));
+    metrics.observe('deadLettersParked', async () => [[await stores.letters(service as ParkingSchema).parked(), { service }]]);
     metrics.gauge('aifirst_queue_depth', 'What waits for its turn, by queue', found.depths);
     work = found;
   }).catch((error: unknown) => { if (!isStopping()) fatal(service)(error); });
@@ -127,7 +128,7 @@ async function compose(config: ServiceConfig, logger: Logger, ends: Ground['ends
 
 interface BusParts extends Pick<Ground, 'logger' | 'metrics' | 'stores' | 'ends' | 'fatal'> { readonly config: ServiceConfig; readonly log: Log; readonly serviceKey: Buffer; readonly isStopping: () => boolean }
 
-async function openBus({ config, log, logger, metrics, serviceKey, stores, ends, fatal, isStopping }: BusParts): Promise<Ground['bus']> {
+async function openBus({ config, log, logger, metrics, serviceKey, stores, ends, fatal, isStopping }: BusParts): Promise<{ readonly bus: Ground['bus']; byTopic(): readonly ConsumerLag[] }> {
   const { service, kafka, deployment } = config;
   const schema = service as Schema;
   const settings = settingsOf(kafka, `${deployment}.${service}`);
@@ -141,18 +142,34 @@ async function openBus({ config, log, logger, metrics, serviceKey, stores, ends,
     settings, deployment, service, serviceKey, clock: systemClock, deadLetters: () => letters, partitions: kafka.partitions, topicPrefix: kafka.topicPrefix,
     relayPositions: source => positions.of(source),
     ...consumerEvents({ logger, metrics, fatal }),
-    onRefused: refused => { logger.warn(refused, 'a record was refused'); },
+    onRefused: refused => { metrics.recordsRefused.add(1, { topic: refused.topic, code: 'NOT_FROM_A_SERVICE' }); logger.warn(refused, 'a record was refused'); },
     onFatal: fatal('kafka'), onLog,
   });
+  metrics.observe('relayLag', () => bus.relayStates().map(({ source, lag }) => [lag, { source }] as const));
   ends.push(() => bus.stop());
   if (service !== 'audit') await bus.attach(feedOf(log));
   const dropped = Number(process.env['AIFIRST_DROP'] ?? 0);
   const carrying = dropped > 0 ? lossy(bus, dropped) : bus;
   // Why exclusive: whoever gets here holds the lease of the service's log; nobody else may handle for its groups.
   return {
-    attach: feed => carrying.attach(feed), stop: () => carrying.stop(), pausing: (group, paused) => carrying.pausing(group, paused),
-    subscribe: subscription => carrying.subscribe({ ...subscription, exclusive: true }),
+    byTopic: () => bus.lags(),
+    bus: {
+      attach: feed => carrying.attach(feed), stop: () => carrying.stop(), pausing: (group, paused) => carrying.pausing(group, paused),
+      subscribe: subscription => carrying.subscribe({ ...subscription, exclusive: true }),
+    },
   };
+}
+
+/** By topic where the bus knows it, partitions added up; else as the consumer itself says. */
+function lagsOf(byTopic: readonly ConsumerLag[], byConsumer: readonly Measured[]): Measured[] {
+  const sums = new Map<string, { readonly consumer: string; readonly topic: string; lag: number }>();
+  for (const { group: consumer, topic, lag } of byTopic) {
+    const sum = sums.get(`${consumer} ${topic}`) ?? { consumer, topic, lag: 0 };
+    sum.lag += lag;
+    sums.set(`${consumer} ${topic}`, sum);
+  }
+  const known = new Set(byTopic.map(({ group }) => group));
+  return [...[...sums.values()].map(({ lag, ...labels }) => [lag, labels] as const), ...byConsumer.filter(([, { consumer }]) => !known.has(consumer ?? ''))];
 }
 
 const WORK: Readonly<Partial<Record<ServiceName, (place: Place) => Promise<Work>>>> = {
@@ -176,10 +193,11 @@ const WORK: Readonly<Partial<Record<ServiceName, (place: Place) => Promise<Work>
     const { ground, log, query } = place;
     const control = makeControl(ground);
     const part = makeOrchestrator(ground, log, control);
-    void keepAsking(place, control);
+    await control.start();
     await part.begin();
     query.activate('orchestrator');
-    ground.metrics.gauge('aifirst_open_workflows', 'Workflows that have not ended', () => [[part.orchestrator.openWorkflows, {}]]);
+    ground.metrics.observe('openWorkflows', () => [[part.orchestrator.openWorkflows, {}]]);
+    ground.metrics.observe('parkedWorkflows', () => Object.entries(part.orchestrator.parkedWorkflows()).map(([status, count]) => [count, { status }] as const));
     ground.ends.push(keepHouse(await houseOfOne(ground, log, {})));
     return { readiness: [{ name: 'control', check: () => (control.epochOf('default') === null ? 'is not known yet: policy does not answer' : null) }], lags: () => part.lags(), depths: () => part.depths() };
   },
@@ -207,7 +225,7 @@ const WORK: Readonly<Partial<Record<ServiceName, (place: Place) => Promise<Work>
     const { adapters } = makeAdapters(ground);
     query.activate('adapter-os');
     const control = makeControl(ground);
-    void keepAsking(place, control);
+    await control.start();
     let forgotBefore = await forgottenBefore(log, log.producer);
     const part = makeAdapterOs(ground, { log, adapters, control, vault, forgottenBefore: () => forgotBefore });
     await part.begin();
@@ -215,14 +233,6 @@ const WORK: Readonly<Partial<Record<ServiceName, (place: Place) => Promise<Work>
     return { readiness: [{ name: 'control', check: () => (control.epochOf('default') === null ? 'is not known yet: policy does not answer' : null) }], lags: () => part.lags(), depths: () => part.depths() };
   },
 };
-
-/** Nothing is started while policy has not said what holds; so this must not give up. */
-async function keepAsking({ ground, isStopping }: Place, control: PolledControl): Promise<void> {
-  for (let told = false; !isStopping(); told = true) {
-    try { await control.start(); return; } catch (error) { if (!told) ground.logger.info({ err: messageOf(error) }, 'waiting for policy'); }
-    await pause(AGAIN_MS);
-  }
-}
 
 /** Policy decides nothing before it knows what there is. */
 async function capabilitiesOf({ ground, query, isStopping }: Place): Promise<readonly CapabilityDescriptor[]> {

@@ -111,6 +111,11 @@ export class PostgresDeadLetters implements DeadLetters {
     });
   }
 
+  /** How many are parked now, of all tenants. */
+  async parked(): Promise<number> {
+    return this.as('*', async client => Number((await client.query<{ count: string }>(`SELECT count(*) FROM dead_letter WHERE status = 'parked'`)).rows[0]!.count));
+  }
+
   async settle(id: string, status: 'replayed' | 'discarded'): Promise<void> {
     if (!isUuid(id)) throw notFound(id);
     await this.as('*', async client => {

@@ -10,7 +10,7 @@ export interface ControlView {
   onRefreshed?(listener: () => void): () => void;
 }
 
-/** DESIGN, "The way of an intent" 5: an older control state holds every forward step. */
+/** An older control state holds every forward step. */
 export const CONTROL_AGE_MS_MAX = 2_000;
 
 /** `granted`; `hold`: not known now; else why not. */

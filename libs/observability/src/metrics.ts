@@ -16,7 +16,7 @@ const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 
 export type Reading = readonly (readonly [number, Attributes])[];
 
-/** What is counted, under CONTRACT's names (catalogue.ts). Gauges are asked for when scraped. */
+/** What is counted. Gauges are asked for when scraped. */
 export class Metrics {
   readonly #reader = new ScrapedReader();
   readonly #provider = new MeterProvider({ readers: [this.#reader] });

@@ -2,7 +2,7 @@ import { BuiltinAdapter } from '@aifirst/adapter-builtin';
 import { FilesAdapter } from '@aifirst/adapter-files';
 import type { Consumer } from '@aifirst/bus';
 import { stepCommandsTopic, type CapabilityDescriptor, type Connection } from '@aifirst/contracts';
-import { StepJournal, type ExecutionAdapter } from '@aifirst/execution';
+import { ConnectionCache, StepJournal, type ExecutionAdapter } from '@aifirst/execution';
 import type { PolledControl } from '@aifirst/orchestration';
 import type { Log } from '@aifirst/store';
 import type { PostgresVault } from '@aifirst/vault';
@@ -40,7 +40,7 @@ export function makeAdapterOs(ground: Ground, { log, adapters, control, vault, f
   const journal = new StepJournal({
     log, adapters, serviceKey, vault, control, clock: systemClock, ids: systemIds, undoWindowMs: config.undoWindowDays * DAY_MS, separateClusters: !databases.shared,
     forgottenBefore,
-    connections: { resolve: (tenant, name) => query.ask<Connection | null>('gateway', 'connection', { tenant, name }) },
+    connections: new ConnectionCache({ ask: (tenant, name) => query.ask<Connection | null>('gateway', 'connection', { tenant, name }), clock: systemClock }),
     hooks: journalHooks(metrics, tracing, ground.fatal('adapter-os')),
   });
   let consumer: Consumer | null = null;

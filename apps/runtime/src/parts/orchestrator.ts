@@ -1,4 +1,4 @@
-import { Orchestrator, OrchestratorService, type PolledControl } from '@aifirst/orchestration';
+import { CALM_PACE, LOSSY_PACE, Orchestrator, OrchestratorService, type PolledControl } from '@aifirst/orchestration';
 import type { Log } from '@aifirst/store';
 import { systemClock, systemIds } from '../clock';
 import type { Ground, Measured } from '../ground';
@@ -17,6 +17,8 @@ export function makeOrchestrator(ground: Ground, log: Log, control: PolledContro
   const { databases, query, metrics, tracing, bus, logger, ends } = ground;
   const orchestrator = new Orchestrator({
     log, clock: systemClock, chance: () => systemIds.chance(), control, sharedCluster: databases.shared,
+    // Why: in one process nothing is lost on the way.
+    resend: databases.shared ? CALM_PACE : LOSSY_PACE,
     telemetry: orchestratorTelemetry(metrics, tracing), onFatal: ground.fatal('orchestrator'),
     onDefect: (workflow, error) => logger.error({ workflow, err: error }, 'a workflow can not go on'),
   });

@@ -1,7 +1,7 @@
 import { admitIntent, canonicalDigest, parseStrictJson } from '@aifirst/admission';
 import { connectionStampOf, TOPICS, type CapabilityDescriptor, type Intent, type PlannedStep, type PrincipalRef, type StartWorkflow } from '@aifirst/contracts';
 import type { Identity, LogWriter } from '@aifirst/identity';
-import { Refusal, type Clock, type Ids, type Json, type JsonObject, type Problem } from '@aifirst/kernel';
+import { OperationalError, Refusal, type Clock, type Ids, type Json, type JsonObject, type Problem } from '@aifirst/kernel';
 import { VersionConflict, type Append, type Log, type StoredRow } from '@aifirst/store';
 import type { Vault } from '@aifirst/vault';
 import { refuse, refuseField } from '../http/problem';
@@ -98,6 +98,8 @@ export class IntentIntake {
     const parsed = parseStrictJson(submission.raw);
     if (!parsed.ok) throw this.refused(submission, parsed.problem);
     const { capabilities, identity } = this.options;
+    // Why not a refusal: there may well be capabilities of these names.
+    if (!this.isReady()) throw new OperationalError('CAPABILITIES_UNKNOWN', 'the adapters have not said yet what they can do: try again', { retryable: true });
     const admission = admitIntent(parsed.value, {
       capabilities: name => capabilities.find(name),
       connections: name => identity.connections.find(principal.tenant, name)?.data,

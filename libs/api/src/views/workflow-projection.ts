@@ -1,7 +1,7 @@
 import type { Batch, Consumer, Delivery, MessageBus } from '@aifirst/bus';
 import { TOPICS, type CloudEvent, type WorkflowView } from '@aifirst/contracts';
 import type { Neighbours } from '@aifirst/identity';
-import { crashPoint, messageOf, OperationalError, type Clock } from '@aifirst/kernel';
+import { type Clock, crashPoint, messageOf, OperationalError, Refusal } from '@aifirst/kernel';
 import type { Log, Positions, StoredRow } from '@aifirst/store';
 import type { GatewayLogger } from '../http/edge';
 import { startOf, type AcceptedIntent } from '../intake/intent-intake';
@@ -29,6 +29,8 @@ export interface ProjectionOptions {
 
 export const VIEWS_GROUP = 'gateway.views';
 const FLUSH_MS = 100;
+/** The command that begins a workflow has arrived by then, or is sent again soon. */
+const TAKEN_WITHIN_MS = 10_000;
 /** What is at rest is stored at once; what still moves waits, as it would only be stored again. */
 const OPEN_SAVE_MS = 1_000;
 const RIPE_MAX = 500;
@@ -136,13 +138,29 @@ export class WorkflowProjection {
     try {
       // Why: what has ended nobody looks after; were all facts lost that the order makes, nothing would ever tell of them.
       if ((await this.find(tenant, id))?.endedAt !== null) { await this.flush(); await this.options.views.doubt([id]); }
-      const { sequence } = await ask();
+      const { sequence } = await this.onceTaken(tenant, id, ask);
       const waiting = this.waitFor(tenant, id, (_view, seen) => seen >= sequence, timeoutMs);
       const cancel = this.options.clock.after(ORDER_SHOWS_MS, () => { void this.expect(tenant, id, sequence); });
       return await waiting.finally(cancel);
     } finally {
       isOver();
     }
+  }
+
+  /** Why: an order may overtake the command that begins its workflow. */
+  private async onceTaken<T>(tenant: string, id: string, ask: () => Promise<T>): Promise<T> {
+    const isUnknown = (error: unknown): boolean => error instanceof Refusal && error.code === 'NOT_FOUND';
+    let taken = false;
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isUnknown(error)) throw error;
+      await this.waitFor(tenant, id, (_view, seen) => (taken = seen > 0), TAKEN_WITHIN_MS);
+    }
+    return ask().catch((error: unknown) => {
+      if (taken || !isUnknown(error)) throw error;
+      throw new OperationalError('NOT_TAKEN_YET', `workflow \`${id}\` has not been begun yet: try again`, { retryable: true });
+    });
   }
 
   private async expect(tenant: string, id: string, sequence: number): Promise<void> {

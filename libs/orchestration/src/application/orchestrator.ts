@@ -91,6 +91,12 @@ export class Orchestrator {
   }
 
   get openWorkflows(): number { return this.#open.size; }
+  /** Those of the open ones that wait for a person, by status. */
+  parkedWorkflows(): Readonly<Record<'paused' | 'rollbackBlocked', number>> {
+    const counts = { paused: 0, rollbackBlocked: 0 };
+    for (const { state: { status } } of this.#open.values()) if (status === 'paused' || status === 'rollbackBlocked') counts[status]++;
+    return counts;
+  }
   get queueDepth(): number { return this.#queue.length; }
 
   /** The bus handler for intents, decisions and step outcomes. Resolves when their effect is committed. */
