@@ -31,6 +31,11 @@ export function publicKeyOf(jwk: unknown, kid: unknown, pointer: string): Public
   const kept = jwk['kty'] === 'OKP' && jwk['crv'] === 'Ed25519' ? { crv: 'Ed25519', kty: 'OKP', x: jwk['x'] }
     : jwk['kty'] === 'EC' && jwk['crv'] === 'P-256' ? { crv: 'P-256', kty: 'EC', x: jwk['x'], y: jwk['y'] } : null;
   if (kept === null) return wrong('a key is Ed25519 (`kty` OKP) or P-256 (`kty` EC)');
+  const alg = kept.kty === 'OKP' ? 'EdDSA' : 'ES256';
+  if (jwk['use'] !== undefined && jwk['use'] !== 'sig') return wrong('this key is not for signatures (`use`)', '/use');
+  const operations = jwk['key_ops'];
+  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) return wrong('this key is not for verifying signatures (`key_ops`)', '/key_ops');
+  if (jwk['alg'] !== undefined && jwk['alg'] !== alg) return wrong(`a key of this curve signs with \`${alg}\``, '/alg');
   if (kept.kty === 'OKP' && isSmallOrder(kept.x)) return wrong('this point has a small order: anybody could sign for it', '/x');
   try {
     createPublicKey({ key: kept as never, format: 'jwk' });
