@@ -1,9 +1,9 @@
-import { Fenced } from '@aifirst/store';
+import { Fenced, type Positions } from '@aifirst/store';
 import { OperationalError } from '@aifirst/kernel';
 import fc from 'fast-check';
 import { DeadLetterDesk } from '../dead-letter-desk';
 import type { DeadLetters } from '../dead-letters';
-import type { Batch, MessageBus } from '../message-bus';
+import type { Batch, Delivery, MessageBus } from '../message-bus';
 import { MemoryDeadLetters } from './memory-dead-letters';
 import { MemoryFeed, TEST_TOPIC, aMessage } from './memory-feed';
 import { RecordingService, idsOf, until } from './recorder';
@@ -370,10 +370,12 @@ export function describeMessageBus(name: string, harness: BusHarness): void {
         const { bus } = await start(wavering);
         const feed = await attached(bus);
         const service = new RecordingService();
-        const early: string[] = [];
+        const early: Positions[] = [];
+        let bad: Delivery | undefined;
         service.before = async batch => {
+          bad ??= batch.deliveries.find(({ message }) => message.event.id === 'm3');
           poisoned('m3')(batch);
-          if (idsOf(batch.deliveries).some(id => ['m4', 'm5'].includes(id)) && (await letters.parkedKeys(GROUP)).length === 0) early.push(...idsOf(batch.deliveries));
+          if (bad !== undefined && (batch.positions[bad.source] ?? 0) >= bad.position && (await letters.parkedKeys(GROUP)).length === 0) early.push(batch.positions);
         };
         await bus.subscribe(service.subscription({ group: GROUP, batchMax: 2 }));
         feed.append(...numbered(1, 5, n => `k${n}`));
