@@ -2,7 +2,14 @@ import type { JsonObject } from '@aifirst/kernel';
 import { flag, listOf, number, oneOf, open, orNull, text, textMap, uuid, whole } from './schemas';
 
 /** A message on a topic: its type and the JSON Schema of its `data`. */
-export interface MessageDescription { readonly topic: string; readonly type: string; readonly summary: string; readonly data: JsonObject }
+export interface MessageDescription {
+  readonly topic: string;
+  readonly type: string;
+  readonly summary: string;
+  readonly data: JsonObject;
+  /** Absent: sent among services and to agents, in structured mode. */
+  readonly binary?: { readonly action: 'send' | 'receive'; /** Beside those of CloudEvents. */ readonly headers: Readonly<Record<string, JsonObject>> };
+}
 
 /** What messages have in common. */
 export const principal = open({ kind: oneOf('agent', 'person', 'service'), id: text(), tenant: text() });

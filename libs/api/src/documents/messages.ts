@@ -1,10 +1,12 @@
-import { TOPICS, eventType, type WorkflowFact } from '@aifirst/contracts';
+import { INTENT_TOPICS, TOPICS, eventType, type WorkflowFact } from '@aifirst/contracts';
 import type { JsonObject } from '@aifirst/kernel';
 import { ACCEPTED, START_WORKFLOW } from '../intake/intent-intake';
+import { UNREADABLE } from '../kafka-intake/answers';
+import { SIGNATURE_HEADER, SUBMITTED } from '../kafka-intake/verify-record';
 import { WORKFLOW_FACT_NAMES } from '../views/facts';
 import type { MessageDescription } from './message-parts';
 import { conflict, decision, residue, startWorkflow, stepError as error } from './message-parts';
-import { any, flag, listOf, oneOf, open, orNull, text, textMap, time, uuid, whole } from './schemas';
+import { INTENT, any, flag, listOf, oneOf, open, orNull, text, textMap, time, uuid, whole } from './schemas';
 import { SERVICE_MESSAGES } from './service-messages';
 
 export type { MessageDescription };
@@ -76,5 +78,14 @@ export const MESSAGES: readonly MessageDescription[] = [
   identity('connection', 'Deleted', 'A connection was deleted.', open({ connection: text(), by: text() })),
   identity('credential', 'Refused', 'A caller without a valid credential was refused.', refused),
   identity('access', 'Refused', 'A principal was refused what it may not do.', refused),
+  {
+    topic: INTENT_TOPICS.submitted, type: SUBMITTED, summary: 'Where agents publish intents: in binary mode as here, or in structured mode, signed over the value by a registered key.', data: INTENT,
+    binary: { action: 'receive', headers: { [SIGNATURE_HEADER]: text('a detached compact JWS (RFC 7515 appendix F, `EdDSA` or `ES256`) over the value; its protected header has `alg`, `kid`, `aud` (the deployment) and `ce` { `id`, `source`, `type`, `time` }') } },
+  },
+  {
+    topic: INTENT_TOPICS.unreadable, type: UNREADABLE, summary: 'Where it is told of records on the topic of intents that could not be read at all.',
+    data: open({ code: text(), reason: text(), digest: text('`sha256:` of the value'), bytes: whole(), topic: text(), partition: whole(), offset: whole() }),
+    binary: { action: 'send', headers: { 'aifirst-code': text(), 'aifirst-reason': text(), 'aifirst-digest': text(), 'aifirst-topic': text(), 'aifirst-partition': text(), 'aifirst-offset': text() } },
+  },
   ...SERVICE_MESSAGES,
 ];

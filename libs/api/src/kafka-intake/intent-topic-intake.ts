@@ -5,7 +5,7 @@ import { OperationalError, Refusal, messageOf, type Clock, type Ids, type Proble
 import { Fenced, VersionConflict, type Append, type DocumentPut, type Positions } from '@aifirst/store';
 import type { GatewayLogger } from '../http/edge';
 import { traceparentOf } from '../http/traceparent';
-import type { AdmittedIntent, IntentIntake, ReadyIntent, Submitted } from '../intake/intent-intake';
+import type { AdmittedIntent, IntentIntake, ReadyIntent } from '../intake/intent-intake';
 import { acceptedAgain, refusedIntent, unreadableRecord } from './answers';
 import { sourceOf, type NewRecord, type RawConsumer, type RawRecord, type RawTopics } from './raw-topic';
 import { prepareIntentTopics, type NewIntentTopics } from './topic-settings';
