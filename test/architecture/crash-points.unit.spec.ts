@@ -21,6 +21,7 @@ describe('crash points', () => {
   });
 
   it('are armed by the entries of the process and of its thread alone', () => {
-    expect(PRODUCT.filter(path => !path.startsWith('libs/kernel/') && /\bsetCrashHook\(/.test(read(path)))).toEqual(['apps/runtime/src/main.ts', 'libs/audit/src/audit-worker.ts']);
+    expect(PRODUCT.filter(path => !path.startsWith('libs/kernel/') && /\bsetCrashHook\(/.test(read(path)))).toEqual(['apps/runtime/src/arm-crash-point.ts', 'libs/audit/src/audit-worker.ts']);
+    expect(PRODUCT.filter(path => /\barmCrashPoint\(/.test(read(path)) && !path.endsWith('/arm-crash-point.ts'))).toEqual(['apps/runtime/src/main.ts', 'apps/runtime/src/service.ts']);
   });
 });

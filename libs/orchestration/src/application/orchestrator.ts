@@ -91,11 +91,10 @@ export class Orchestrator {
   }
 
   get openWorkflows(): number { return this.#open.size; }
-  /** Those of the open ones that wait for a person, by status. */
+  /** Of the open ones those that wait for a person. */
   parkedWorkflows(): Readonly<Record<'paused' | 'rollbackBlocked', number>> {
-    const counts = { paused: 0, rollbackBlocked: 0 };
-    for (const { state: { status } } of this.#open.values()) if (status === 'paused' || status === 'rollbackBlocked') counts[status]++;
-    return counts;
+    const count = (wanted: string): number => [...this.#open.values()].filter(({ state }) => state.status === wanted).length;
+    return { paused: count('paused'), rollbackBlocked: count('rollbackBlocked') };
   }
   get queueDepth(): number { return this.#queue.length; }
 
