@@ -14,8 +14,8 @@ const FIELDS = ['broker', 'groupId', 'topic', 'partition', 'error', 'retryCount'
 
 export interface KafkaClient {
   readonly kafka: Kafka;
-  /** Ends every connection at once: what a broker has not read yet it never will. */
-  destroy(): void;
+  /** Ends every connection at once. @param abruptly what a broker has not read yet it never will */
+  destroy(abruptly?: boolean): void;
 }
 
 /** @param onLog told warnings and errors only */
@@ -41,10 +41,11 @@ export function kafkaClient(settings: KafkaSettings, onLog: (entry: KafkaLogEntr
   });
   return {
     kafka,
-    destroy() {
+    destroy(abruptly = false) {
       destroyed = true;
       for (const socket of sockets) {
-        if (!('encrypted' in socket) && !socket.connecting) socket.resetAndDestroy();
+        // Why not always: a connection that is ending can't be reset any more, and stays if it is tried.
+        if (abruptly && !('encrypted' in socket) && !socket.connecting && !socket.destroyed && !socket.writableEnded && !socket.readableEnded) socket.resetAndDestroy();
         else socket.destroy();
       }
     },

@@ -27,7 +27,7 @@ export class SingleFlightProducer {
       const answers = await producer.sendBatch({ acks: -1, timeout: REQUEST_TIMEOUT_MS, topicMessages: [...topicMessages] });
       for (const { topicName, partition, baseOffset } of answers) this.assertRising(`${topicName}/${partition}`, Number(baseOffset));
     } catch (error) {
-      this.discard();
+      this.discard(true);
       if (error instanceof InvariantViolation) throw error;
       throw new OperationalError('NOT_SENT', `kafka did not take a batch: ${messageOf(error)}`, { retryable: true, cause: error });
     } finally {
@@ -38,7 +38,7 @@ export class SingleFlightProducer {
   /** Ends the connection; a request under way fails. */
   async close(): Promise<void> {
     this.closed = true;
-    this.discard();
+    this.discard(this.sending);
   }
 
   private async connected(): Promise<Producer> {
@@ -60,11 +60,11 @@ export class SingleFlightProducer {
     if (!(offset > last)) throw new Error(`${partition} answered offset ${offset} after ${last}`);
   }
 
-  private discard(): void {
+  private discard(abruptly: boolean): void {
     const discarded = this.current;
     this.current = null;
     if (discarded === null) return;
-    discarded.client.destroy();
+    discarded.client.destroy(abruptly);
     discarded.producer.disconnect().catch(() => undefined);
   }
 }
