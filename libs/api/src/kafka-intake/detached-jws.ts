@@ -32,13 +32,14 @@ export async function verifyDetached(jws: string, payload: Uint8Array, signer: S
   const [encodedHeader, between, encodedSignature] = parts as [string, string, string];
   if (between !== '') return bad('it is not detached: between its two dots nothing may stand');
   const headerBytes = strictBase64url(encodedHeader);
-  const signature = strictBase64url(encodedSignature);
-  if (headerBytes === null || signature === null) return bad('its parts are not base64url without padding');
+  if (headerBytes === null) return bad(NOT_BASE64URL);
   const parsed = parseStrictJson(headerBytes);
   if (!parsed.ok || !isObject(parsed.value)) return bad('its protected header is no JSON object');
   const header = parsed.value;
   const { alg, kid } = header;
   if (typeof alg !== 'string' || !ALGORITHMS.some(known => known.alg === alg)) return { ok: false, code: 'WRONG_ALGORITHM', detail: 'only `EdDSA` and `ES256` are taken' };
+  const signature = strictBase64url(encodedSignature);
+  if (signature === null) return bad(NOT_BASE64URL);
   if (header['crit'] !== undefined || header['b64'] !== undefined) return bad('`crit` and `b64` are not taken: the payload is signed as base64url of the whole value');
   if (OWN_KEY.some(name => header[name] !== undefined)) return bad('a message can\'t bring its own key: `kid` names one that is registered');
   if (typeof kid !== 'string') return { ok: false, code: 'UNKNOWN_KEY', detail: '`kid` is missing' };
@@ -58,6 +59,7 @@ export async function verifyDetached(jws: string, payload: Uint8Array, signer: S
   return { ok: true, kid, header };
 }
 
+const NOT_BASE64URL = 'its parts are not base64url without padding';
 const bad = (detail: string): Verified => ({ ok: false, code: 'BAD_SIGNATURE', detail });
 /** jose's word on the signature itself, as against a failure of the machine. */
 const isVerdict = (error: unknown): boolean => typeof (error as { code?: unknown } | null)?.code === 'string' && (error as { code: string }).code.startsWith('ERR_JW');

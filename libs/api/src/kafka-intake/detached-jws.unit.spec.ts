@@ -64,7 +64,7 @@ describe.each(['EdDSA', 'ES256'])('a detached JWS with %s', alg => {
 
   it.each(['none', 'None', 'HS256', 'RS256', 'ES384', 'Ed448', '', 'eddsa'])('is refused with the algorithm %j', async name => {
     expect(await codeOf(sign({ alg: name }))).toBe('WRONG_ALGORITHM');
-    expect(await codeOf(`${b64({ alg: name, kid: key.kid })}..`)).toMatch(/WRONG_ALGORITHM|BAD_SIGNATURE/);
+    expect(await codeOf(`${b64({ alg: name, kid: key.kid })}..`)).toBe('WRONG_ALGORITHM');
   });
 
   it.each([

@@ -19,11 +19,12 @@ export class FakeOrchestrator {
   inUse: { readonly connections: Record<string, string[]>; readonly agents: Record<string, string[]> } = { connections: {}, agents: {} };
   locks: LockView[] = [];
   private readonly facts = new Map<string, CloudEvent[]>();
+  private readonly intents = new Map<string, string>();
   private readonly tenants = new Map<string, { tenant: string; agent: string }>();
   private last: Promise<unknown> = Promise.resolve();
   private version = 0;
 
-  constructor(private readonly log: Log, private readonly ids: Ids, private readonly clock: Clock) {}
+  constructor(readonly log: Log, private readonly ids: Ids, private readonly clock: Clock) {}
 
   async attach(bus: MessageBus, query: InProcessQuery): Promise<void> {
     await bus.subscribe({
@@ -31,6 +32,7 @@ export class FakeOrchestrator {
       handle: async ({ deliveries }) => {
         for (const { message: { event } } of deliveries) {
           const start = event.data as unknown as StartWorkflow;
+          this.intents.set(start.workflow, start.intentKnownAs ?? start.intent);
           await this.emit(start.workflow, [{ name: 'IntentSubmitted', start, by: `agent:${start.agent.id}` }, ...this.onStart(start)], start.agent);
         }
       },
@@ -68,7 +70,7 @@ export class FakeOrchestrator {
     if (facts.length === 0) return known.at(-1)?.sequence ?? 0;
     const { tenant, agent } = this.tenants.get(workflow)!;
     const messages = facts.map(({ name, ...rest }, index): Draft => ({
-      topic: TOPICS.workflowEvents, key: workflow, id: `${workflow}/${known.length + index + 1}`, type: eventType('workflow', name), time: new Date(this.clock.now()).toISOString(), subject: workflow, tenant,
+      topic: TOPICS.workflowEvents, key: workflow, id: `${workflow}/${known.length + index + 1}`, type: eventType('workflow', name), time: new Date(this.clock.now()).toISOString(), subject: workflow, tenant, intentid: this.intents.get(workflow), intentsource: agent,
       data: { ...rest, workflow, agent } as unknown as JsonObject,
     }));
     const [row] = await this.log.commit({ appends: [{ tenant, stream: workflow, version: ++this.version, messages }] });
