@@ -93,8 +93,8 @@ async function compose(config: ServiceConfig, logger: Logger, ends: Ground['ends
     ...(service === 'gateway' ? {
       serve: (request, response) => {
         if (work?.serve !== undefined) { work.serve(request, response); return true; }
-        // Why not those: they are about this copy.
-        if (/^\/(health|metrics)\b/.test(request.url ?? '')) return false;
+        // Why not those: they are about this copy. Whether it is ready is another matter: it is when the active one is.
+        if (/^\/(health\/live|metrics)\b/.test(request.url ?? '') || (seat.taken() && request.url === '/health/ready')) return false;
         handOn(seat.taken() ? null : seat.activeUrl(), request, response);
         return true;
       },
