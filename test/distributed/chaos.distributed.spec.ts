@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { noop, type AgentClient } from '../support/agent';
 import { AppendLoad } from '../support/append-load';
 import { AuditLog } from '../support/audit-log';
@@ -14,6 +17,7 @@ const SEED = sizeOf('AIFIRST_CHAOS_SEED', 1);
 const DROPPED = process.env['AIFIRST_CHAOS_DROP'] ?? '0.3';
 const FREEZE_MS: readonly [number, number] = [5_000, Math.min(40_000, SECONDS * 250)];
 const IN_FLIGHT = 20;
+const FILES = 60;
 const CALM_MS_MAX = 60_000;
 
 describe(`two copies of every service, ${SECONDS} s of kills, freezes and restarts, ${DROPPED} of all messages lost`, () => {
@@ -22,12 +26,17 @@ describe(`two copies of every service, ${SECONDS} s of kills, freezes and restar
   let agent: AgentClient;
   let load: AppendLoad;
   let havoc: Havoc;
+  /** As long as this file is there messages are lost. */
+  let losing: string;
 
   beforeAll(async () => {
     broker = await startKafka();
-    stack = await Stack.start({ env: { LOG_LEVEL: 'warn', COPIES: '2', AIFIRST_DROP: DROPPED, KAFKA_BROKERS: broker.brokers.join(',') } });
+    const folder = mkdtempSync(join(tmpdir(), 'aifirst-chaos-'));
+    losing = join(folder, 'losing');
+    writeFileSync(losing, '');
+    stack = await Stack.start({ env: { LOG_LEVEL: 'warn', COPIES: '2', AIFIRST_DROP: `${DROPPED}:${losing}`, KAFKA_BROKERS: broker.brokers.join(',') } });
     agent = await stack.agent();
-    load = new AppendLoad(stack, agent);
+    load = new AppendLoad(stack, agent, 'load', Array.from({ length: FILES }, (_, at) => `${at % 2 === 0 ? '' : 'deep/er/'}${at}.log`));
     load.allowed = 0;
     havoc = new Havoc({
       dataDir: stack.dataDir, chance: chanceOf(SEED), freezeMs: FREEZE_MS,
@@ -41,6 +50,7 @@ describe(`two copies of every service, ${SECONDS} s of kills, freezes and restar
       load.allowed = Infinity;
     })();
     await havoc.rage(SECONDS * 1_000);
+    rmSync(losing);
     await havoc.settle();
     await feeding;
     await sending;
@@ -49,6 +59,7 @@ describe(`two copies of every service, ${SECONDS} s of kills, freezes and restar
     console.log(havoc?.report());
     await stack?.stop();
     await broker?.stop();
+    rmSync(join(losing, '..'), { recursive: true, force: true });
   }, 60_000);
 
   it('nothing that was accepted is lost, done twice, or stuck a minute after', async () => {

@@ -22,12 +22,12 @@ export class AppendLoad {
   /** `sendAll` sends no intent of this number or above until it is raised. */
   allowed = Infinity;
 
-  /** @param name tells it from other loads of the same agent; its files lie in a folder of this name */
-  constructor(private readonly stack: Stack, private readonly agent: AgentClient, private readonly name = 'load') {}
+  /** @param name tells it from other loads of the same agent; its files lie in a folder of this name. Workflows on one file take turns. */
+  constructor(private readonly stack: Stack, private readonly agent: AgentClient, private readonly name = 'load', private readonly files: readonly string[] = FILES) {}
 
   /** Sends one intent until it is answered, with the same key each time: a caller can't know whether the first came through. */
   async send(n: number): Promise<Sent> {
-    const files = [FILES[n % FILES.length]!, FILES[(n * 7 + 1) % FILES.length]!].map(file => `${this.name}/${file}`).filter((file, at, both) => both.indexOf(file) === at);
+    const files = [this.files[n % this.files.length]!, this.files[(n * 7 + 1) % this.files.length]!].map(file => `${this.name}/${file}`).filter((file, at, both) => both.indexOf(file) === at);
     const one: Sent = { key: `${this.name}-${n}`, lines: Object.fromEntries(files.map((file, at) => [file, `line ${n}.${at}\n`])), shouldFail: n % 3 === 0, workflow: null };
     this.sent.push(one);
     const steps: Step[] = [
@@ -73,7 +73,7 @@ export class AppendLoad {
     }, withinMs, 200);
     const found: string[] = [];
     if (views.size !== this.sent.length) found.push(`${views.size} workflows for ${this.sent.length} intents`);
-    const contents = Object.fromEntries(FILES.map(file => `${this.name}/${file}`).map(file => [file, contentOf(join(this.agent.root, file))]));
+    const contents = Object.fromEntries(this.files.map(file => `${this.name}/${file}`).map(file => [file, contentOf(join(this.agent.root, file))]));
     for (const { key, workflow, lines, shouldFail } of this.sent) {
       const view = views.get(workflow!);
       const expected = shouldFail ? 'rolledBack' : 'completed';

@@ -66,6 +66,8 @@ export interface ServiceConfig extends CommonConfig {
   readonly kafka: KafkaConfig;
   /** Where each service is asked; several copies, several addresses. */
   readonly urls: Readonly<Record<ServiceName, readonly string[]>>;
+  /** How far an intent's time may be from that of its arrival on the topic. */
+  readonly intentFreshnessSeconds: number;
   /** Where this process is reached by others. */
   readonly advertisedUrl?: string;
 }
@@ -121,6 +123,7 @@ export function readServiceConfig(env: Environment, service: ServiceName, workin
   return {
     ...commonConfig(env, workingDirectory, portOf(service)), service, databaseUrl,
     kafka: { brokers, ...kafkaSecurity(env, workingDirectory), partitions: integer(env, 'KAFKA_PARTITIONS', 4, 1, 1_000), topicPrefix: topicPrefix(env, 'KAFKA_TOPIC_PREFIX') },
+    intentFreshnessSeconds: integer(env, 'INTENT_FRESHNESS_SECONDS', 300, 1, 86_400),
     urls: Object.fromEntries(SERVICES.map(name => [name, urlsOf(env, name)])) as Record<ServiceName, readonly string[]>,
     ...(advertisedUrl === undefined ? {} : { advertisedUrl }),
   };

@@ -1,12 +1,16 @@
+import { existsSync } from 'node:fs';
 import type { MessageBus } from '@aifirst/bus';
 
 /**
- * `AIFIRST_DROP=<share>`: a bus that loses so large a share of all messages for good, and says nothing. How the tests prove that
- * what is lost costs time alone. Forward and answer, command and fact are lost alike.
+ * `AIFIRST_DROP=<share>[:<file>]`: a bus that loses so large a share of all messages for good, and says nothing, as long as the
+ * file is there. How the tests prove that what is lost costs time alone. Commands and facts are lost alike.
  */
-export function lossy(bus: MessageBus, share: number): MessageBus {
+export function lossy(bus: MessageBus, setting: string | undefined): MessageBus {
+  if (setting === undefined || setting === '') return bus;
+  const [share, file] = [Number.parseFloat(setting), setting.split(':')[1]];
+  const isLost = (): boolean => Math.random() < share && (file === undefined || existsSync(file));
   return {
     attach: feed => bus.attach(feed), stop: () => bus.stop(), pausing: (group, work) => bus.pausing(group, work),
-    subscribe: subscription => bus.subscribe({ ...subscription, handle: ({ deliveries, positions }) => subscription.handle({ deliveries: deliveries.filter(() => Math.random() >= share), positions }) }),
+    subscribe: subscription => bus.subscribe({ ...subscription, handle: ({ deliveries, positions }) => subscription.handle({ deliveries: deliveries.filter(() => !isLost()), positions }) }),
   };
 }

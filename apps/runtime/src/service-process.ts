@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type ConsumerLag, KafkaMessageBus, PostgresRelayPositions, ensureTopics, type KafkaLogEntry, type KafkaSettings } from '@aifirst/bus-kafka';
-import { stepCommandsTopic, TOPICS, type CapabilityDescriptor, type ServiceName } from '@aifirst/contracts';
+import { KafkaRawTopics } from '@aifirst/api';
+import { ensureTopics, kafkaClient, KafkaMessageBus, PostgresRelayPositions, type ConsumerLag, type KafkaLogEntry, type KafkaSettings } from '@aifirst/bus-kafka';
+import { INTENT_TOPICS, stepCommandsTopic, TOPICS, type CapabilityDescriptor, type ServiceName } from '@aifirst/contracts';
 import { messageOf, OperationalError } from '@aifirst/kernel';
 import { makeLogger, Metrics, Tracing, type Logger } from '@aifirst/observability';
 import { answerForLog, HttpServiceQuery, remoteFeed, ServiceServer, type ReadinessCheck, type ServiceLogger } from '@aifirst/service-http';
@@ -132,8 +133,7 @@ async function openBus({ config, log, logger, metrics, serviceKey, stores, ends,
   const { service, kafka, deployment } = config;
   const schema = service as Schema;
   const settings = settingsOf(kafka, `${deployment}.${service}`);
-  // Why so low: it calls an error what it is about to try again; what does not end by itself comes by the hooks below.
-  const onLog = ({ message, fields }: KafkaLogEntry): void => { logger.debug({ part: 'kafka', ...fields }, message); };
+  const onLog = kafkaLines(logger);
   await untilThere(() => ensureTopics(settings, { topics: OUR_TOPICS.map(name => ({ name: `${kafka.topicPrefix}${name}` })), partitions: kafka.partitions, onLog }), logger, isStopping);
   const positions = new PostgresRelayPositions({ connection: stores.connection(schema), schema: schemaName(schema) });
   ends.push(() => positions.close());
@@ -148,8 +148,7 @@ async function openBus({ config, log, logger, metrics, serviceKey, stores, ends,
   metrics.observe('relayLag', () => bus.relayStates().map(({ source, lag }) => [lag, { source }] as const));
   ends.push(() => bus.stop());
   if (service !== 'audit') await bus.attach(feedOf(log));
-  const dropped = Number(process.env['AIFIRST_DROP'] ?? 0);
-  const carrying = dropped > 0 ? lossy(bus, dropped) : bus;
+  const carrying = lossy(bus, process.env['AIFIRST_DROP']);
   // Why exclusive: whoever gets here holds the lease of the service's log; nobody else may handle for its groups.
   return {
     byTopic: () => bus.lags(),
@@ -183,7 +182,19 @@ const WORK: Readonly<Partial<Record<ServiceName, (place: Place) => Promise<Work>
       { name: 'audit', check: async () => { await query.ask('audit', 'foldedUpTo', {}); return null; } },
     ];
     const adminToken = ensureAdminToken(ground.config.dataDir, ground.config.adminToken);
-    const { gateway, views, lags, depths } = await makeGateway(ground, { log, vault, adminToken, readiness: others });
+    const { kafka, deployment, intentFreshnessSeconds } = place.config;
+    const topics = new KafkaRawTopics({
+      client: () => kafkaClient(settingsOf(kafka, `${deployment}.gateway.intents`), kafkaLines(ground.logger)), deployment, topicPrefix: kafka.topicPrefix,
+      onRebuilding: error => { ground.logger.warn({ part: 'intents', err: error }, 'the topic of intents is read anew'); },
+    });
+    ground.ends.push(() => topics.close());
+    const { gateway, views, lags, depths } = await makeGateway(ground, {
+      log, vault, adminToken, readiness: others,
+      intentTopic: {
+        topics, deployment, freshnessMs: intentFreshnessSeconds * 1_000, create: { partitions: kafka.partitions }, onEnded: ground.fatal('intents'),
+        onOutcome: ({ code }) => { if (code !== undefined && code !== null) ground.metrics.recordsRefused.add(1, { topic: INTENT_TOPICS.submitted, code }); },
+      },
+    });
     query.activate('gateway');
     ground.ends.push(keepHouse(await houseOfOne(ground, log, { views })));
     const fastify = gateway.app.getHttpAdapter().getInstance();
@@ -267,6 +278,9 @@ function settingsOf({ brokers, sasl, tls }: KafkaConfig, clientId: string): Kafk
   const [ca, cert, key] = [pem(tls?.caFile), pem(tls?.certFile), pem(tls?.keyFile)];
   return { brokers, clientId, ...(sasl && { sasl }), ...(tls && { tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) } }) };
 }
+
+/** Why so low: the client calls an error what it is about to try again; what does not end by itself comes by the hooks. */
+const kafkaLines = (logger: Logger) => ({ message, fields }: KafkaLogEntry): void => { logger.debug({ part: 'kafka', ...fields }, message); };
 
 const linesOf = (logger: Logger): ServiceLogger => ({
   info: (message, fields = {}) => { logger.info(fields, message); }, warn: (message, fields = {}) => { logger.warn(fields, message); }, error: (message, fields = {}) => { logger.error(fields, message); },

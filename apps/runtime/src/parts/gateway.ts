@@ -18,21 +18,23 @@ export interface GatewayParts {
   readonly vault: PostgresVault;
   readonly adminToken: string;
   readonly readiness: GatewayDeps['readiness'];
+  /** Where intents are published besides. */
+  readonly intentTopic?: GatewayDeps['intentTopic'];
 }
 
 /** Ready to listen. */
-export async function makeGateway(ground: Ground, { log, vault, adminToken, readiness }: GatewayParts): Promise<GatewayPart> {
+export async function makeGateway(ground: Ground, { log, vault, adminToken, readiness, intentTopic }: GatewayParts): Promise<GatewayPart> {
   const { bus, query, stores, config, logger, metrics, tracing, ends } = ground;
   const views = new PostgresWorkflowViews({ connection: stores.connection('gateway'), schema: schemaName('gateway'), store: stores.store('gateway') });
   ends.push(() => views.close());
   const gateway = await createGateway({
     log, views, bus, query, vault, clock: systemClock, ids: systemIds, adminToken, version: VERSION, logger: gatewayLogger(logger), metrics: () => metrics.render(),
-    historyDays: config.historyDays, idempotencyDays: config.idempotencyDays, onAnswered: answered(metrics, tracing), readiness,
+    historyDays: config.historyDays, idempotencyDays: config.idempotencyDays, onAnswered: answered(metrics, tracing), readiness, ...(intentTopic && { intentTopic }),
   });
   ends.push(() => gateway.close());
   return {
     gateway, views,
-    lags: () => [[gateway.projection.lag(), { consumer: 'gateway.views' }]],
+    lags: () => [[gateway.projection.lag(), { consumer: 'gateway.views' }], ...(intentTopic === undefined ? [] : [[gateway.intentTopic?.lag() ?? 0, { consumer: 'gateway.intents' }] as const])],
     depths: () => [[gateway.queueDepth(), { queue: 'gateway.intake' }]],
   };
 }
