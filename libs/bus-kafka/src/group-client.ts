@@ -45,9 +45,13 @@ export interface GroupEvents {
   onFailed(error: unknown): void;
 }
 
+/** A membership that was not ended: who takes it on need not wait for its session to be over. */
+export interface Membership { id: string | null }
+
 export interface GroupClientOptions {
   readonly settings: KafkaSettings;
   readonly groupId: string;
+  readonly membership: Membership;
   /** As the broker knows them. */
   readonly topics: readonly string[];
   readonly share: Share | undefined;
@@ -134,8 +138,9 @@ export class GroupClient {
       // Why: of records that are nobody's (marks of transactions) the library tells in no other way.
       events.onFetched({ topic, partition, records: [], fetchedOffset: Number(firstOffset ?? lastOffset), after: Number(lastOffset) + 1, highWatermark: Number(highWatermark) });
     });
-    this.consumer.on(GROUP_JOIN, ({ payload: { memberAssignment } }) => {
+    this.consumer.on(GROUP_JOIN, ({ payload: { memberAssignment, memberId } }) => {
       sign();
+      this.options.membership.id = memberId;
       if (this.over) return;
       const assigned = Object.entries(memberAssignment).flatMap(([topic, partitions]) => partitions.map(partition => ({ topic, partition })));
       this.pause(assigned);
@@ -151,30 +156,52 @@ export class GroupClient {
   }
 
   /**
-   * kafkajs has no "partitions revoked": it joins again while a handler is still busy with what it may lose by that. Its
-   * brokers' `joinGroup` is made to wait for the handler. The version is pinned, and a test holds it to this.
+   * Two things that kafkajs does not do. It has no "partitions revoked": it joins again while a handler is still busy with
+   * what it may lose by that; `joinGroup` is made to wait for the handler. And a new consumer knows nothing of the membership
+   * of the one before it, for which the group would wait a whole session; it is taken on. The version is pinned, and tests
+   * hold it to this.
    */
   private holdJoins(cluster: unknown): void {
-    const holder = cluster as { findGroupCoordinator(args: { groupId: string }): Promise<Joins> };
-    const held = new WeakSet<Joins>();
+    const holder = cluster as { findGroupCoordinator(args: { groupId: string }): Promise<Coordinator> };
+    const held = new WeakSet<Coordinator>();
     const find = holder.findGroupCoordinator.bind(holder);
     holder.findGroupCoordinator = async args => {
       const broker = await find(args);
       if (!held.has(broker)) {
         held.add(broker);
-        const join = broker.joinGroup.bind(broker);
-        broker.joinGroup = async request => {
-          if (this.over) throw new OperationalError('CONSUMER_CLOSED', 'the consumer is being closed');
-          await within(this.options.timing.sessionTimeoutMs * BARRIER_SHARE, this.options.events.onRevoked());
-          return join(request);
-        };
+        this.hold(broker);
       }
       return broker;
     };
   }
+
+  private hold(broker: Coordinator): void {
+    const { membership, timing, events } = this.options;
+    const [join, leave] = [broker.joinGroup.bind(broker), broker.leaveGroup.bind(broker)];
+    broker.joinGroup = async request => {
+      if (this.over) throw new OperationalError('CONSUMER_CLOSED', 'the consumer is being closed');
+      await within(timing.sessionTimeoutMs * BARRIER_SHARE, events.onRevoked());
+      const memberId = request.memberId === '' ? membership.id ?? '' : request.memberId;
+      try {
+        return await join({ ...request, memberId });
+      } catch (error) {
+        // Why: whatever it was refused for, the next try shall not be refused for the old membership.
+        if (error instanceof Error && 'type' in error) membership.id = null;
+        throw error;
+      }
+    };
+    broker.leaveGroup = async request => {
+      const left = await leave(request);
+      membership.id = null;
+      return left;
+    };
+  }
 }
 
-interface Joins { joinGroup(request: unknown): Promise<unknown> }
+interface Coordinator {
+  joinGroup(request: { readonly memberId: string }): Promise<unknown>;
+  leaveGroup(request: unknown): Promise<unknown>;
+}
 
 /** In kafkajs' batches, though not in their type. */
 const fetchedOffsetOf = (batch: object): number => Number((batch as { readonly fetchedOffset: string }).fetchedOffset);

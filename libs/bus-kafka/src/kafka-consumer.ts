@@ -2,7 +2,7 @@ import { GuardedHandler, Halted, RETRY_DELAY_MS_MAX, RETRY_DELAY_MS_MIN, positio
 import type { Message } from '@aifirst/contracts';
 import { OperationalError, invariant, messageOf, type Clock } from '@aifirst/kernel';
 import type { Positions } from '@aifirst/store';
-import { GroupClient, failureOf, type Fetched, type GroupTiming, type TopicPartition } from './group-client';
+import { GroupClient, failureOf, type Fetched, type GroupTiming, type Membership, type TopicPartition } from './group-client';
 import type { KafkaLogEntry, KafkaSettings } from './kafka-settings';
 import { PartitionLane, type ReadRecord } from './partition-lane';
 import type { Refused, RecordReader } from './record-reader';
@@ -48,6 +48,7 @@ export class KafkaConsumer implements Copy {
   private readonly lanes = new Map<string, PartitionLane>();
   private readonly gone = new Set<string>();
   private client: GroupClient | null = null;
+  private readonly membership: Membership = { id: null };
   private assigned: readonly TopicPartition[] | null = null;
   private mustBegin = false;
   private hasBegun = false;
@@ -134,8 +135,10 @@ export class KafkaConsumer implements Copy {
   private async join(): Promise<void> {
     const { settings, groupId, timing, clock } = this.options;
     this.assigned = null;
+    // Why: a private group has nobody else in it, and is another one each time.
+    if (this.subscription.exclusive === true) this.membership.id = null;
     const client: GroupClient = new GroupClient({
-      settings, timing, topics: this.topics, groupId: groupId(), share: this.subscription.share, now: () => clock.now(), onLog: entry => { this.options.onLog(entry); },
+      settings, timing, membership: this.membership, topics: this.topics, groupId: groupId(), share: this.subscription.share, now: () => clock.now(), onLog: entry => { this.options.onLog(entry); },
       events: {
         onRevoked: () => this.revoked(client),
         onAssigned: assigned => { if (this.client === client) this.onAssigned(assigned); },

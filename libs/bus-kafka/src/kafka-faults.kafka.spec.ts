@@ -67,12 +67,12 @@ describeWithKafka('the bus over Kafka, where something fails', () => {
       await busOn(proxy.brokers).attach(feed);
       const before = proxy.acksCut;
       for (let n = 1; n <= 600; n++) {
-        feed.append([message(n)]);
         if (n % 60 === 30) proxy.cutAcks(1);
+        feed.append([message(n)]);
         if (n % 5 === 0) await new Promise(resolve => { setTimeout(resolve, 2); });
+        if (n % 60 === 0) await until('these are handled', () => distinct(service) === n);
       }
-      await until('all are handled', () => distinct(service) === 600, 30_000);
-      expect(proxy.acksCut - before).toBeGreaterThanOrEqual(3);
+      expect(proxy.acksCut - before).toBe(10);
       expect(service.handled.length).toBeGreaterThan(600);
       expect(firstsInOrder(service)).toBe(true);
     });
@@ -111,7 +111,7 @@ describeWithKafka('the bus over Kafka, where something fails', () => {
       await until('all are handled', () => distinct(service) === n, 40_000);
       expect(firstsInOrder(service)).toBe(true);
       expect(producing.ready()).toEqual({ ready: true, reasons: [] });
-      expect(Date.now() - back).toBeLessThan(30_000);
+      expect(Date.now() - back).toBeLessThan(20_000);
     }, 120_000);
   });
 
@@ -206,7 +206,7 @@ describeWithKafka('the bus over Kafka, where something fails', () => {
       await second.attach(feed);
       feed.append([message(21)]);
       await until('the new one is handled', () => service.ids().includes('m21'));
-      expect(service.handled.length).toBeGreaterThanOrEqual(41);
+      await until('the others are repeated', () => service.handled.length >= 41);
       await until('the position is saved', () => positions.position === 21);
       expect(second.relayStates()).toEqual([{ source: 'producer/0', relayed: 21, relayedForGood: 21, lag: 0 }]);
     });

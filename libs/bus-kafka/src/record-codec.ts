@@ -7,7 +7,8 @@ export const MAC_HEADER = 'aifirst-mac';
 /** Names the use and its version: another use of the service key gets another key. */
 const MAC_LABEL = 'aifirst kafka record mac v1';
 const MAC_BYTES = 32;
-const TEXTS = ['id', 'type', 'source', 'time', 'subject', 'tenant', 'producer'] as const;
+const NAMES = ['id', 'type', 'source', 'tenant', 'producer'] as const;
+const TEXTS = ['time', 'subject'] as const;
 const OPTIONAL_TEXTS = ['causationid', 'traceparent'] as const;
 
 /** Why a record is handed to nobody. Stable. */
@@ -66,7 +67,8 @@ function sized(bytes: Buffer): Buffer {
 function isEnvelope(event: unknown): event is CloudEvent {
   if (!isObject(event) || event['specversion'] !== '1.0' || !isObject(event['data'])) return false;
   const { sequence } = event;
-  return TEXTS.every(name => typeof event[name] === 'string' && event[name] !== '')
+  return NAMES.every(name => typeof event[name] === 'string' && event[name] !== '')
+    && TEXTS.every(name => typeof event[name] === 'string')
     && OPTIONAL_TEXTS.every(name => event[name] === undefined || typeof event[name] === 'string')
     && (sequence === undefined || (Number.isSafeInteger(sequence) && (sequence as number) >= 1));
 }
