@@ -6,7 +6,9 @@ const CONTENT_TYPE = 'application/cloudevents+json';
 export const MAC_HEADER = 'aifirst-mac';
 /** Names the use and its version: another use of the service key gets another key. */
 const MAC_LABEL = 'aifirst kafka record mac v1';
-const MAC_BYTES = 32;
+const MAC_KEY_BYTES = 32;
+/** 32 bytes in base64url. Why text: clients of agents read the header of every record as UTF-8. */
+const MAC_BYTES = 43;
 const NAMES = ['id', 'type', 'source', 'tenant', 'producer'] as const;
 const TEXTS = ['time', 'subject'] as const;
 const OPTIONAL_TEXTS = ['causationid', 'traceparent'] as const;
@@ -27,7 +29,7 @@ export class RecordCodec {
   private readonly topics = new Map<string, Buffer>();
 
   constructor(serviceKey: Uint8Array) {
-    this.macKey = Buffer.from(hkdfSync('sha256', serviceKey, new Uint8Array(0), MAC_LABEL, MAC_BYTES));
+    this.macKey = Buffer.from(hkdfSync('sha256', serviceKey, new Uint8Array(0), MAC_LABEL, MAC_KEY_BYTES));
   }
 
   /** @param topic as the broker knows it */
@@ -53,7 +55,7 @@ export class RecordCodec {
   private mac(topic: string, key: Buffer, value: Buffer): Buffer {
     let prefix = this.topics.get(topic);
     if (prefix === undefined) this.topics.set(topic, prefix = sized(Buffer.from(topic)));
-    return createHmac('sha256', this.macKey).update(prefix).update(sized(key)).update(value).digest();
+    return Buffer.from(createHmac('sha256', this.macKey).update(prefix).update(sized(key)).update(value).digest('base64url'));
   }
 }
 
