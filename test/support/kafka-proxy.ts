@@ -1,1 +1,0 @@
-export { startKafkaProxy, type KafkaProxy } from '@aifirst/bus-kafka/testing';
