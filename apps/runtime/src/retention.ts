@@ -124,7 +124,7 @@ export function houseOf({ config, logs, audit, journal, views, openMarks, onJour
  * The same for a service in a process of its own: what it keeps for others it has handed to Kafka, and asks audit how far it has come.
  * @param parts what the service has: the gateway its views, an adapter its journal
  */
-export async function houseOfOne({ config, logger, query, stores }: Pick<Ground, 'config' | 'logger' | 'query' | 'stores'>, log: Log, { views, journal, onForgetting }: OwnParts): Promise<Housekeeping> {
+export async function houseOfOne({ config, logger, query, stores }: Pick<Ground, 'config' | 'logger' | 'query' | 'stores'>, log: Log, { relayed, views, journal, onForgetting }: OwnParts): Promise<Housekeeping> {
   const [service = ''] = log.producer.split('/');
   const sweeper = journal === undefined ? null : new Sweeper(journal, systemClock);
   const history = config.historyDays * DAY_MS;
@@ -135,14 +135,14 @@ export async function houseOfOne({ config, logger, query, stores }: Pick<Ground,
     logs: [{
       log, keptMs, ...(service === 'orchestrator' ? { keep: () => snapshotted(log) } : {}), ...(onForgetting === undefined ? {} : { onForgetting }),
       bounds: {
-        audit: folded(log, audit), ...(views === undefined ? {} : { views: taken(log, () => views.positions()) }),
+        relay: () => relayed(), audit: folded(log, audit), ...(views === undefined ? {} : { views: taken(log, () => views.positions()) }),
         ...(sweeper === null ? {} : { undo: (_: number, nowMs: number) => sweeper.sweep(nowMs) }),
       },
     }],
   });
   return { retention, sweeper, deadLetters: stores.allLetters(), clock: systemClock, logger };
 }
-interface OwnParts { readonly views?: Pick<WorkflowViews, 'positions'>; readonly journal?: Pick<StepJournal, 'sweep'>; readonly onForgetting?: (before: number) => void }
+interface OwnParts { readonly relayed: () => number; readonly views?: Pick<WorkflowViews, 'positions'>; readonly journal?: Pick<StepJournal, 'sweep'>; readonly onForgetting?: (before: number) => void }
 
 /** Lets go of what is old: rows of logs, dead letters that were settled. @param nowMs from which ages count */
 export async function retain({ retention, deadLetters, clock, logger }: Housekeeping, nowMs: number = clock.now()): Promise<readonly TrimmedLog[]> {

@@ -38,7 +38,7 @@ interface Work {
   lags(): Measured[];
   depths(): Measured[];
 }
-interface Place { readonly ground: Ground; readonly log: Log; readonly config: ServiceConfig; readonly query: HttpServiceQuery; readonly isStopping: () => boolean }
+interface Place { readonly ground: Ground; readonly log: Log; readonly config: ServiceConfig; readonly query: HttpServiceQuery; readonly isStopping: () => boolean; /** Up to here the log has reached Kafka. */ readonly relayed: () => number }
 
 const AGAIN_MS = 500;
 const PRODUCERS: readonly ServiceName[] = ['gateway', 'orchestrator', 'policy', 'adapter-os'];
@@ -113,23 +113,23 @@ async function compose(config: ServiceConfig, logger: Logger, ends: Ground['ends
   void taking.log.then(async log => {
     if (log === null) return;
     logger.info({ epoch: log.epoch }, 'is the active copy');
-    const { bus, byTopic } = await openBus({ config, log, logger, metrics, serviceKey, stores, ends, fatal, isStopping });
+    const { bus, kafka } = await openBus({ config, log, logger, metrics, serviceKey, stores, ends, fatal, isStopping });
     const ground: Ground = { config, logger, metrics, tracing, databases, query, bus, serviceKey, stores, ends, fatal };
     answerForDeadLetters(service, query, bus, stores.letters(service as ParkingSchema));
     answerForLog(query, service, log);
-    const place: Place = { ground, log, config, query, isStopping };
+    const place: Place = { ground, log, config, query, isStopping, relayed: () => kafka.relayStates()[0]?.relayedForGood ?? 0 };
     const found = await WORK[service]!(place);
-    metrics.observe('consumerLag', () => lagsOf(byTopic(), found.lags()));
+    metrics.observe('consumerLag', () => lagsOf(kafka.lags(), found.lags()));
     metrics.observe('deadLettersParked', async () => [[await stores.letters(service as ParkingSchema).parked(), { service }]]);
     metrics.gauge('aifirst_queue_depth', 'What waits for its turn, by queue', found.depths);
-    work = found;
+    work = { ...found, readiness: [...found.readiness, { name: 'kafka', check: () => { const { ready, reasons } = kafka.ready(); return ready ? null : reasons.join('; '); } }] };
   }).catch((error: unknown) => { if (!isStopping()) fatal(service)(error); });
   return url;
 }
 
 interface BusParts extends Pick<Ground, 'logger' | 'metrics' | 'stores' | 'ends' | 'fatal'> { readonly config: ServiceConfig; readonly log: Log; readonly serviceKey: Buffer; readonly isStopping: () => boolean }
 
-async function openBus({ config, log, logger, metrics, serviceKey, stores, ends, fatal, isStopping }: BusParts): Promise<{ readonly bus: Ground['bus']; byTopic(): readonly ConsumerLag[] }> {
+async function openBus({ config, log, logger, metrics, serviceKey, stores, ends, fatal, isStopping }: BusParts): Promise<{ readonly bus: Ground['bus']; readonly kafka: Pick<KafkaMessageBus, 'lags' | 'ready' | 'relayStates'> }> {
   const { service, kafka, deployment } = config;
   const schema = service as Schema;
   const settings = settingsOf(kafka, `${deployment}.${service}`);
@@ -143,7 +143,8 @@ async function openBus({ config, log, logger, metrics, serviceKey, stores, ends,
     relayPositions: source => positions.of(source),
     ...consumerEvents({ logger, metrics, fatal }),
     onRefused: refused => { metrics.recordsRefused.add(1, { topic: refused.topic, code: 'NOT_FROM_A_SERVICE' }); logger.warn(refused, 'a record was refused'); },
-    onFatal: fatal('kafka'), onLog,
+    // Why not the end of us: the relay goes on without a message that is too large, and would meet it again at every start.
+    onFatal: error => { if ((error as { code?: string }).code === 'MESSAGE_TOO_LARGE') logger.error({ part: 'kafka', err: error }, 'a message was sent to nobody'); else fatal('kafka')(error); }, onLog,
   });
   metrics.observe('relayLag', () => bus.relayStates().map(({ source, lag }) => [lag, { source }] as const));
   ends.push(() => bus.stop());
@@ -151,7 +152,7 @@ async function openBus({ config, log, logger, metrics, serviceKey, stores, ends,
   const carrying = lossy(bus, process.env['AIFIRST_DROP']);
   // Why exclusive: whoever gets here holds the lease of the service's log; nobody else may handle for its groups.
   return {
-    byTopic: () => bus.lags(),
+    kafka: bus,
     bus: {
       attach: feed => carrying.attach(feed), stop: () => carrying.stop(), pausing: (group, paused) => carrying.pausing(group, paused),
       subscribe: subscription => carrying.subscribe({ ...subscription, exclusive: true }),
@@ -196,7 +197,7 @@ const WORK: Readonly<Partial<Record<ServiceName, (place: Place) => Promise<Work>
       },
     });
     query.activate('gateway');
-    ground.ends.push(keepHouse(await houseOfOne(ground, log, { views })));
+    ground.ends.push(keepHouse(await houseOfOne(ground, log, { relayed: place.relayed, views })));
     const fastify = gateway.app.getHttpAdapter().getInstance();
     return { readiness: [], serve: (request, response) => { fastify.routing(request, response); }, lags, depths };
   },
@@ -209,7 +210,7 @@ const WORK: Readonly<Partial<Record<ServiceName, (place: Place) => Promise<Work>
     query.activate('orchestrator');
     ground.metrics.observe('openWorkflows', () => [[part.orchestrator.openWorkflows, {}]]);
     ground.metrics.observe('parkedWorkflows', () => Object.entries(part.orchestrator.parkedWorkflows()).map(([status, count]) => [count, { status }] as const));
-    ground.ends.push(keepHouse(await houseOfOne(ground, log, {})));
+    ground.ends.push(keepHouse(await houseOfOne(ground, log, { relayed: place.relayed })));
     return { readiness: [{ name: 'control', check: () => (control.epochOf('default') === null ? 'is not known yet: policy does not answer' : null) }], lags: () => part.lags(), depths: () => part.depths() };
   },
   policy: async place => {
@@ -219,7 +220,7 @@ const WORK: Readonly<Partial<Record<ServiceName, (place: Place) => Promise<Work>
     ground.ends.push(() => { clearInterval(refresh); });
     const part = await startPolicy(ground, log, () => capabilities);
     query.activate('policy');
-    ground.ends.push(keepHouse(await houseOfOne(ground, log, {})));
+    ground.ends.push(keepHouse(await houseOfOne(ground, log, { relayed: place.relayed })));
     return { readiness: [], lags: () => part.lags(), depths: () => [] };
   },
   audit: async ({ ground, query }) => {
@@ -240,7 +241,7 @@ const WORK: Readonly<Partial<Record<ServiceName, (place: Place) => Promise<Work>
     let forgotBefore = await forgottenBefore(log, log.producer);
     const part = makeAdapterOs(ground, { log, adapters, control, vault, forgottenBefore: () => forgotBefore });
     await part.begin();
-    ground.ends.push(keepHouse(await houseOfOne(ground, log, { journal: part.journal, onForgetting: before => { forgotBefore = Math.max(forgotBefore, before); } })));
+    ground.ends.push(keepHouse(await houseOfOne(ground, log, { relayed: place.relayed, journal: part.journal, onForgetting: before => { forgotBefore = Math.max(forgotBefore, before); } })));
     return { readiness: [{ name: 'control', check: () => (control.epochOf('default') === null ? 'is not known yet: policy does not answer' : null) }], lags: () => part.lags(), depths: () => part.depths() };
   },
 };
