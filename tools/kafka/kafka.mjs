@@ -1,4 +1,5 @@
 // A Kafka broker for development and tests: one node, in the foreground, gone with whoever started it.
+//   npm run kafka -- --fetch only fetches the jars
 //   npm run kafka            KAFKA_PORT (9092), KAFKA_DATA_DIR (.aifirst/kafka), KAFKA_HEAP_MB (512)
 // Docker where an engine answers, else Kafka's jars (fetched once by Maven into KAFKA_HOME, default tmp/kafka) with Java 17 or newer.
 // KAFKA_VIA=docker|jars leaves no choice. KAFKA_PROXIED=<listen>:<advertised>,… adds listeners that name another port as
@@ -56,6 +57,11 @@ function jars() {
   if (status !== 0) { rmSync(beside, { recursive: true, force: true }); fail(`Maven could not fetch Kafka ${VERSION}: ${problem}`); }
   try { renameSync(beside, place); } catch { rmSync(beside, { recursive: true, force: true }); }
   return place;
+}
+
+if (process.argv.includes('--fetch')) {
+  console.log(`kafka ${VERSION} is in ${jars()}`);
+  process.exit(0);
 }
 
 const freePort = () => new Promise((found, reject) => {
