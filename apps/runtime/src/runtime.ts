@@ -104,7 +104,7 @@ async function compose(config: RuntimeConfig, logger: Logger, ends: Ground['ends
   metrics.gauge('aifirst_consumer_lag', 'Messages known to wait, by consumer', () => [...ofGateway.lags(), [audit.lag(), { consumer: 'audit.fold' }], ...orchestrator.lags(), ...policy.lags(), ...adapterOs.lags()]);
   metrics.gauge('aifirst_queue_depth', 'What waits for its turn, by queue', () => [...ofGateway.depths(), ...orchestrator.depths(), ...adapterOs.depths()]);
   metrics.gauge('aifirst_audit_lag', 'Facts that are not in a log yet', () => [[audit.lag(), {}]]);
-  metrics.observe('parkedWorkflows', () => Object.entries(orchestrator.orchestrator.parkedWorkflows()).map(([status, count]) => [count, { status }] as const));
+  metrics.observe('parkedWorkflows', () => orchestrator.parked());
   metrics.observe('deadLettersParked', () => Promise.all([...stores.allLetters()].map(async ([service, letters]) => [await letters.parked(), { service }] as const)));
   metrics.gauge('aifirst_open_workflows', 'Workflows that have not ended', () => [[orchestrator.orchestrator.openWorkflows, {}]]);
 

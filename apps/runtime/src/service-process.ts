@@ -209,7 +209,7 @@ const WORK: Readonly<Partial<Record<ServiceName, (place: Place) => Promise<Work>
     await part.begin();
     query.activate('orchestrator');
     ground.metrics.observe('openWorkflows', () => [[part.orchestrator.openWorkflows, {}]]);
-    ground.metrics.observe('parkedWorkflows', () => Object.entries(part.orchestrator.parkedWorkflows()).map(([status, count]) => [count, { status }] as const));
+    ground.metrics.observe('parkedWorkflows', () => part.parked());
     ground.ends.push(keepHouse(await houseOfOne(ground, log, { relayed: place.relayed })));
     return { readiness: [{ name: 'control', check: () => (control.epochOf('default') === null ? 'is not known yet: policy does not answer' : null) }], lags: () => part.lags(), depths: () => part.depths() };
   },

@@ -4,6 +4,8 @@ import { systemClock, systemIds } from '../clock';
 import type { Ground, Measured } from '../ground';
 import { orchestratorTelemetry } from '../measuring';
 
+const PARKED = ['paused', 'rollbackBlocked'];
+
 export interface OrchestratorPart {
   readonly orchestrator: Orchestrator;
   /** Reads what is open, then goes on with it. */
@@ -11,6 +13,8 @@ export interface OrchestratorPart {
   ready(): boolean;
   lags(): Measured[];
   depths(): Measured[];
+  /** Open workflows that wait for a person, by status. */
+  parked(): Measured[];
 }
 
 export function makeOrchestrator(ground: Ground, log: Log, control: PolledControl): OrchestratorPart {
@@ -34,5 +38,6 @@ export function makeOrchestrator(ground: Ground, log: Log, control: PolledContro
     ready: () => isReady,
     lags: () => [[service.lag(), { consumer: 'orchestrator.workflows' }]],
     depths: () => [[orchestrator.queueDepth, { queue: 'orchestrator.inputs' }]],
+    parked: () => { const all = orchestrator.openStatuses(); return PARKED.map(status => [all.filter(one => one === status).length, { status }] as const); },
   };
 }

@@ -91,11 +91,7 @@ export class Orchestrator {
   }
 
   get openWorkflows(): number { return this.#open.size; }
-  /** Of the open ones those that wait for a person. */
-  parkedWorkflows(): Readonly<Record<'paused' | 'rollbackBlocked', number>> {
-    const count = (wanted: string): number => [...this.#open.values()].filter(({ state }) => state.status === wanted).length;
-    return { paused: count('paused'), rollbackBlocked: count('rollbackBlocked') };
-  }
+  openStatuses(): readonly string[] { return [...this.#open.values()].map(({ state }) => state.status); }
   get queueDepth(): number { return this.#queue.length; }
 
   /** The bus handler for intents, decisions and step outcomes. Resolves when their effect is committed. */
