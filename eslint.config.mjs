@@ -50,5 +50,5 @@ export default tseslint.config(
     ignores: ['**/*.spec.ts', '**/*.contract.ts', '**/testing/**'],
     rules: { 'no-restricted-imports': ['error', { patterns: ['@aifirst/*/testing', '**/testing/**'] }] },
   },
-  { files: ['apps/cli/**/*.ts', 'apps/runtime/src/{main,lifecycle}.ts', 'test/**/*.ts', '**/*.spec.ts'], rules: { 'no-console': 'off' } },
+  { files: ['apps/cli/**/*.ts', 'apps/runtime/src/{main,service,distributed,lifecycle}.ts', 'test/**/*.ts', '**/*.spec.ts'], rules: { 'no-console': 'off' } },
 );
