@@ -47,9 +47,10 @@ const TO_RETRY_S = '1';
 /** Hands a call on to the copy that is active, streams included. Nobody there: 503 with `Retry-After`. */
 export function handOn(activeUrl: string | null, request: IncomingMessage, response: ServerResponse): void {
   if (activeUrl === null) { unavailable(response); return; }
-  const target = new URL(request.url ?? '/', activeUrl);
+  const { protocol, hostname, port } = new URL(activeUrl);
   const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => !HOP_BY_HOP.has(name)));
-  const onward = (target.protocol === 'https:' ? httpsRequest : httpRequest)(target, { method: request.method ?? 'GET', headers }, answer => {
+  // Why not an address made of both: a path that begins with two slashes would name another host.
+  const onward = (protocol === 'https:' ? httpsRequest : httpRequest)({ protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port, path: request.url ?? '/', method: request.method ?? 'GET', headers }, answer => {
     response.writeHead(answer.statusCode ?? 502, Object.fromEntries(Object.entries(answer.headers).filter(([name]) => !HOP_BY_HOP.has(name))));
     answer.pipe(response);
     answer.once('error', () => { response.destroy(); });
