@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { ConfigInvalid, readConfig } from './config';
+import { ConfigInvalid, readConfig, readServiceConfig } from './config';
 
 const at = '/srv/runtime';
 const refusalOf = (env: Record<string, string>): ConfigInvalid => {
@@ -79,5 +79,45 @@ describe('the configuration', () => {
       adapterLabels: { zone: 'north', disk: 'fast' }, undoWindowDays: 7, idempotencyDays: 30, historyDays: 90, deployment: 'example.com/prod',
       demo: false, otlpEndpoint: 'http://collector:4318', logLevel: 'debug',
     });
+  });
+});
+
+describe('the configuration of one service', () => {
+  const needed = { KAFKA_BROKERS: '127.0.0.1:9092', DATABASE_URL: 'postgres://u:p@h:5432/d' };
+  const refused = (env: Record<string, string | undefined>): string => {
+    try { readServiceConfig({ ...needed, ...env }, 'orchestrator', at); } catch (error) { if (error instanceof ConfigInvalid) return error.message; throw error; }
+    throw new Error('was accepted');
+  };
+
+  it.each([
+    [{ KAFKA_BROKERS: undefined }, 'KAFKA_BROKERS is not set'], [{ KAFKA_BROKERS: 'broker' }, 'host:port'], [{ KAFKA_BROKERS: 'a:1,b' }, 'host:port'],
+    [{ DATABASE_URL: undefined }, 'DATABASE_URL is not set, nor is ORCHESTRATOR_DATABASE_URL'], [{ DATABASE_URL: 'mysql://x' }, 'PostgreSQL address'],
+    [{ KAFKA_SASL_USERNAME: 'u' }, 'set all or none'], [{ KAFKA_SASL_MECHANISM: 'gssapi', KAFKA_SASL_USERNAME: 'u', KAFKA_SASL_PASSWORD: 'p' }, 'plain, scram-sha-256'],
+    [{ KAFKA_TLS_CERT: 'c.pem' }, 'set both or none'], [{ POLICY_URLS: 'policy:7402' }, 'http://'], [{ KAFKA_PARTITIONS: '0' }, '1 to 1000'],
+    [{ KAFKA_TOPIC_PREFIX: 'a b' }, 'letters'], [{ INTENT_FRESHNESS_SECONDS: '0' }, '1 to 86400'], [{ ADVERTISED_URL: 'gateway' }, 'http://'], [{ OIDC_ISSUER: 'https://x' }, 'not built yet'],
+  ] as const)('refuses %j in one line', (env, says) => {
+    const message = refused(env);
+    expect(message).toContain(says);
+    expect(message).not.toMatch(/[\n\r]/);
+  });
+
+  it('never shows a password', () => {
+    expect(refused({ KAFKA_SASL_PASSWORD: 'hunter2' })).not.toContain('hunter2');
+    expect(refused({ DATABASE_URL: 'mysql://u:hunter2@h' })).not.toContain('hunter2');
+  });
+
+  it('knows where each service listens and is asked', () => {
+    expect(readServiceConfig(needed, 'gateway', at).port).toBe(7400);
+    const { port, urls } = readServiceConfig({ ...needed, POLICY_URLS: 'http://a:7402, http://b:7402/' }, 'orchestrator', at);
+    expect([port, urls.policy, urls['adapter-cloud']]).toEqual([7401, ['http://a:7402', 'http://b:7402'], ['http://127.0.0.1:7407']]);
+  });
+
+  it('takes a database without a host: a socket\'s folder', () => {
+    expect(readServiceConfig({ ...needed, DATABASE_URL: 'postgres://u:p@/d?host=%2Frun%2Fpg' }, 'policy', at).databaseUrl).toContain('host=%2Frun%2Fpg');
+  });
+
+  it('takes what is given of Kafka', () => {
+    const { kafka } = readServiceConfig({ ...needed, KAFKA_BROKERS: 'a:1, [::1]:2', KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512', KAFKA_SASL_USERNAME: 'u', KAFKA_SASL_PASSWORD: 'p', KAFKA_TLS_CA: 'ca.pem', KAFKA_PARTITIONS: '12', KAFKA_TOPIC_PREFIX: 'stage.' }, 'audit', at);
+    expect(kafka).toEqual({ brokers: ['a:1', '[::1]:2'], sasl: { mechanism: 'scram-sha-512', username: 'u', password: 'p' }, tls: { caFile: '/srv/runtime/ca.pem' }, partitions: 12, topicPrefix: 'stage.' });
   });
 });
