@@ -142,7 +142,7 @@ async function openBus({ config, log, logger, metrics, serviceKey, stores, ends,
     settings, deployment, service, serviceKey, clock: systemClock, deadLetters: () => letters, partitions: kafka.partitions, topicPrefix: kafka.topicPrefix,
     relayPositions: source => positions.of(source),
     ...consumerEvents({ logger, metrics, fatal }),
-    onRefused: refused => { metrics.recordsRefused.add(1, { topic: refused.topic, code: 'NOT_FROM_A_SERVICE' }); logger.warn(refused, 'a record was refused'); },
+    onRefused: refused => { metrics.recordsRefused.add(1, { topic: refused.topic, code: refused.reason }); logger.warn(refused, 'a record was refused'); },
     // Why not the end of us: the relay goes on without a message that is too large, and would meet it again at every start.
     onFatal: error => { if ((error as { code?: string }).code === 'MESSAGE_TOO_LARGE') logger.error({ part: 'kafka', err: error }, 'a message was sent to nobody'); else fatal('kafka')(error); }, onLog,
   });
