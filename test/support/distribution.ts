@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { Client } from 'pg';
 import { startTestPostgres, type TestPostgres } from '@aifirst/embedded-postgres/testing';
 
 /** Set by the jest project `distributed`: the same tests, every service its own process. */
@@ -20,6 +21,19 @@ export class Distribution {
 
   /** Of the database's server: another one after it was killed, as it is started again. */
   get postgresPid(): number { return this.postgres!.pid; }
+
+  /** Where the shared broker keeps its logs, uncompressed; null: it is somebody else's. */
+  readonly brokerFolder = process.env['AIFIRST_TEST_KAFKA_FOLDER'] ?? null;
+  /** Topics of this stack begin with it. */
+  get topicPrefix(): string { return this.prefix; }
+
+  /** Resolves when all that the database's server holds is in its files. @returns their folder */
+  async databaseOnDisk(): Promise<string> {
+    const client = new Client(this.postgres!.connection);
+    await client.connect();
+    try { await client.query('CHECKPOINT'); } finally { await client.end(); }
+    return this.postgres!.dataPath;
+  }
 
   async stop(): Promise<void> { await this.postgres?.stop(); }
 }

@@ -32,5 +32,6 @@ module.exports = async () => {
     return;
   }
   process.env.AIFIRST_TEST_KAFKA_BROKERS = `127.0.0.1:${port}`;
+  process.env.AIFIRST_TEST_KAFKA_FOLDER = folder;
   globalThis.aifirstTestKafka = { launcher, folder };
 };

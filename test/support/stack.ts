@@ -39,6 +39,8 @@ export class Stack {
   readonly http: Http;
   /** Everything that any of its processes wrote. */
   output = '';
+  /** Where in `output` that of the last start begins. */
+  private launchedAt = 0;
   private child: ChildProcess | null = null;
   private exited: Promise<Exit> = Promise.resolve({ code: null, signal: null });
   private names = 0;
@@ -78,6 +80,7 @@ export class Stack {
     await this.distribution?.prepare();
     if (this.url === '') this.url = `http://127.0.0.1:${await (this.distribution === null ? freePort() : freePorts(PORTS))}`;
     const child = spawn(process.execPath, ['--no-turbo-inline-js-wasm-calls', `apps/runtime/dist/${this.distribution === null ? 'main' : 'distributed'}.js`], { cwd: ROOT, env: { ...this.environment(), ...env }, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+    this.launchedAt = this.output.length;
     for (const stream of [child.stdout!, child.stderr!]) stream.setEncoding('utf8').on('data', (text: string) => { this.output += text; });
     running.add(child);
     this.child = child;
@@ -107,6 +110,9 @@ export class Stack {
   /** How the process that was started last ends. */
   get ended(): Promise<Exit> { return this.exited; }
   get hasEnded(): boolean { return this.child === null || this.child.exitCode !== null || this.child.signalCode !== null; }
+
+  /** Services whose process died since the last start and was started again, as the supervisor tells it. */
+  get deaths(): string[] { return [...this.output.slice(this.launchedAt).matchAll(/\b([a-z-]+) \d ended \((\w+)\): again/g)].map(([, service, how]) => `${service} ${how}`); }
 
   get admin(): Client {
     this.adminClient ??= new Client(this.http, readFileSync(join(this.dataDir, 'admin.token'), 'utf8').trim());

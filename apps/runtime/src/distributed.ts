@@ -12,6 +12,7 @@ import { BUILT } from './services';
 const COPIES_MAX = 9;
 /** Ports of further copies: of the second 10 above those of the first, and so on. */
 const PORTS_PER_COPY = 10;
+const PORT_MAX = 65_535;
 const AGAIN_MS = { first: 200, most: 5_000 };
 /** A process that ran so long did not fail at its start. */
 const STEADY_MS = 10_000;
@@ -19,12 +20,15 @@ const STOP_MS_MAX = 9_000;
 const READY_POLL_MS = 100;
 /** What a process ends with that can't start with its settings: trying again does not help. */
 const BAD_SETTINGS = 2;
+/** Of the first process of a copy alone: with it the next would die as well, again and again. */
+const FIRST_ALONE = 'AIFIRST_CRASH_AT';
 
 interface Copy { readonly service: ServiceName; readonly copy: number; readonly port: number }
 
 /** Keeps a process of each service alive until it is ended itself. */
 class Supervisor {
   readonly #children = new Map<string, ChildProcess>();
+  readonly #begun = new Set<string>();
   #stopping = false;
 
   constructor(private readonly env: NodeJS.ProcessEnv, private readonly onHopeless: (reason: string) => void) {}
@@ -33,9 +37,12 @@ class Supervisor {
     if (this.#stopping) return;
     const name = `${copy.service} ${copy.copy + 1}`;
     const startedAt = Date.now();
-    const child = spawn(process.execPath, [...process.execArgv, join(__dirname, 'service.js'), copy.service], { env: { ...this.env, PORT: `${copy.port}` }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const env: NodeJS.ProcessEnv = { ...this.env, PORT: `${copy.port}` };
+    if (this.#begun.has(name)) delete env[FIRST_ALONE];
+    this.#begun.add(name);
+    const child = spawn(process.execPath, [...process.execArgv, join(__dirname, 'service.js'), copy.service], { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#children.set(name, child);
-    child.once('error', error => { console.error(`${name}: ${messageOf(error)}`); });
+    child.on('error', error => { console.error(`${name}: ${messageOf(error)}`); });
     child.once('exit', (code, signal) => {
       this.#children.delete(name);
       if (this.#stopping) return;
@@ -81,10 +88,12 @@ async function main(): Promise<void> {
     const configs = new Map<ServiceName, ServiceConfig>(BUILT.map(service => [service, readServiceConfig(process.env, service)]));
     const { dataDir, host, port, adminToken, masterKeyFile, auditKeyFile, serviceKeyFile } = configs.get('gateway')!;
     const copies = copiesOf(process.env['COPIES']);
+    const all = BUILT.flatMap(service => Array.from({ length: copies(service) }, (_, copy) => ({ service, copy, port: port + portOf(service) - portOf('gateway') + copy * PORTS_PER_COPY })));
+    const last = Math.max(...all.map(copy => copy.port));
+    if (port === 0 || last > PORT_MAX) throw new ConfigInvalid('PORT', `PORT is "${port}": it must be from 1 to ${PORT_MAX - last + port}, because the ${all.length} processes listen on it and up to ${last - port} above it`);
     mkdirSync(dataDir, { recursive: true, mode: 0o711 });
     for (const path of [masterKeyFile, auditKeyFile, serviceKeyFile]) ensureSecretFile(path, KEY_BYTES, () => { console.error(`made ${path}: back it up`); });
     ensureAdminToken(dataDir, adminToken);
-    const all = BUILT.flatMap(service => Array.from({ length: copies(service) }, (_, copy) => ({ service, copy, port: port + portOf(service) - portOf('gateway') + copy * PORTS_PER_COPY })));
     const reached = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
     const urls = Object.fromEntries(BUILT.map(service => [variableOf(service, 'URLS'), all.filter(copy => copy.service === service).map(copy => urlOf(reached, copy.port)).join(',')]));
     supervisor = new Supervisor({ ...urls, ...process.env }, reason => { shutdown.begin(reason, BAD_SETTINGS); });
