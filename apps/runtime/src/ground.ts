@@ -93,7 +93,8 @@ export const consumerEvents = ({ logger, metrics, fatal }: Pick<Ground, 'logger'
   onRetrying: (group, error, delayMs) => logger.warn({ group, err: error, delayMs }, 'a batch is tried again'),
   onParked: (group, parked) => {
     metrics.deadLetters.add(parked.length, { consumer: group });
-    logger.error({ group, code: parked[0]?.code, messages: parked.length }, 'messages were parked');
+    const firsts = new Map(parked.toReversed().map(letter => [letter.delivery.message.key, letter]));
+    for (const { code, delivery: { message: { key, event } } } of firsts.values()) logger.error({ group, key, code, event: event.id, type: event.type, traceparent: event.traceparent }, 'messages were parked');
   },
 });
 

@@ -8,7 +8,7 @@ import type { RuntimeConfig } from './config';
 import { openDatabases } from './database';
 import { answerForDeadLetters } from './dead-letter-questions';
 import { ensureDemo } from './demo';
-import { consumerEvents, endAll, endWith, fatalOf, KEY_BYTES, openVault, Stores, urlOf, type Ground, type ParkingSchema } from './ground';
+import { consumerEvents, endAll, endWith, fatalOf, KEY_BYTES, openVault, Stores, urlOf, VERSION, type Ground, type ParkingSchema } from './ground';
 import { makeAdapterOs, makeAdapters } from './parts/adapter-os';
 import { startAudit } from './parts/audit';
 import { makeControl } from './parts/control';
@@ -56,7 +56,7 @@ async function compose(config: RuntimeConfig, logger: Logger, ends: Ground['ends
   const adminToken = ensureAdminToken(config.dataDir, config.adminToken);
 
   const metrics = new Metrics();
-  const tracing = new Tracing({ endpoint: config.otlpEndpoint });
+  const tracing = new Tracing({ endpoint: config.otlpEndpoint, version: VERSION });
   ends.push(() => tracing.stop());
 
   // Stores, and the one writer of each log.

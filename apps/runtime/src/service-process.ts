@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { KafkaRawTopics } from '@aifirst/api';
 import { ensureTopics, kafkaClient, KafkaMessageBus, PostgresRelayPositions, type ConsumerLag, type KafkaLogEntry, type KafkaSettings } from '@aifirst/bus-kafka';
-import { INTENT_TOPICS, stepCommandsTopic, TOPICS, type CapabilityDescriptor, type ServiceName } from '@aifirst/contracts';
+import { stepCommandsTopic, TOPICS, type CapabilityDescriptor, type ServiceName } from '@aifirst/contracts';
 import { messageOf, OperationalError } from '@aifirst/kernel';
 import { makeLogger, Metrics, Tracing, type Logger } from '@aifirst/observability';
 import { answerForLog, HttpServiceQuery, remoteFeed, ServiceServer, type ReadinessCheck, type ServiceLogger } from '@aifirst/service-http';
@@ -14,6 +14,7 @@ import { schemaName, type Schema } from './database';
 import { answerForDeadLetters } from './dead-letter-questions';
 import { consumerEvents, endAll, fatalOf, KEY_BYTES, openVault, Stores, urlOf, VERSION, type Ground, type Measured, type ParkingSchema } from './ground';
 import { lossy } from './lossy-bus';
+import { recordTaken } from './measuring';
 import { makeAdapterOs, makeAdapters } from './parts/adapter-os';
 import { startAudit } from './parts/audit';
 import { makeControl } from './parts/control';
@@ -69,7 +70,7 @@ async function compose(config: ServiceConfig, logger: Logger, ends: Ground['ends
   const serviceKey = existingKey(config.serviceKeyFile, 'SERVICE_KEY_FILE');
   const databases = await openServiceDatabases(config, serviceKey);
   const metrics = new Metrics();
-  const tracing = new Tracing({ endpoint: config.otlpEndpoint });
+  const tracing = new Tracing({ endpoint: config.otlpEndpoint, service, version: VERSION });
   ends.push(() => tracing.stop());
   const query = new HttpServiceQuery({
     urls: config.urls, self: [service], serviceKey,
@@ -193,7 +194,7 @@ const WORK: Readonly<Partial<Record<ServiceName, (place: Place) => Promise<Work>
       log, vault, adminToken, readiness: others,
       intentTopic: {
         topics, deployment, freshnessMs: intentFreshnessSeconds * 1_000, create: { partitions: kafka.partitions }, onEnded: ground.fatal('intents'),
-        onOutcome: ({ code }) => { if (code !== undefined && code !== null) ground.metrics.recordsRefused.add(1, { topic: INTENT_TOPICS.submitted, code }); },
+        onOutcome: recordTaken(ground.metrics, ground.tracing),
       },
     });
     query.activate('gateway');

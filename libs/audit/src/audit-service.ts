@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { answerer, type Feed, type MessageBus } from '@aifirst/bus';
-import type { AuditQuestions, ServiceQuery } from '@aifirst/contracts';
+import type { AuditQuestions, CloudEvent, ServiceQuery } from '@aifirst/contracts';
 import { messageOf, type Clock } from '@aifirst/kernel';
 import { PostgresStore } from '@aifirst/store';
 import type { ClientConfig } from 'pg';
@@ -45,6 +45,8 @@ export interface AuditServiceOptions {
   onRetrying?(error: unknown): void;
   /** Nothing is folded any more: somebody else has taken it over, or the database refuses. */
   onEnded?(error: unknown): void;
+  /** For telemetry: called with each fact that the bus brings. @returns what to call when that is stored, null: nothing */
+  watch?(fact: CloudEvent): (() => void) | null;
 }
 
 /** The Merkle logs: every fact of every service, as it happens, into the log of its tenant. */
@@ -60,7 +62,7 @@ export class AuditService {
   constructor(options: AuditServiceOptions) {
     this.#options = options;
     this.#schema = options.schema ?? 'aifirst_audit';
-    const { connection, deployment, key: seed, bus, clock, onGap, onDefect, onRetrying, onEnded, bundleMs, checkpointMs } = options;
+    const { connection, deployment, key: seed, bus, clock, onGap, onDefect, onRetrying, onEnded, watch, bundleMs, checkpointMs } = options;
     this.#signer = new NoteSigner(seed);
     this.#store = new PostgresStore({ connection, schema: this.#schema, serviceName: 'audit' });
     this.#reader = new LogReader(this.#store);
@@ -68,7 +70,7 @@ export class AuditService {
     const folding = { connection, schema: this.#schema, deployment, seed, ...(bundleMs === undefined ? {} : { bundleMs }), ...(checkpointMs === undefined ? {} : { checkpointMs }) };
     this.#feeder = new Feeder({
       bus, clock, feeds: () => options.feeds?.() ?? [],
-      ...(onGap && { onGap }), ...(onDefect && { onDefect }), ...(onRetrying && { onRetrying }), ...(onEnded && { onEnded }),
+      ...(onGap && { onGap }), ...(onDefect && { onDefect }), ...(onRetrying && { onRetrying }), ...(onEnded && { onEnded }), ...(watch && { watch }),
     }, events => (options.thread === 'here' ? new Folder(folding, events) : new ThreadFolder(join(__dirname, 'audit-worker.js'), folding, events)));
     this.#answer();
   }

@@ -27,11 +27,26 @@ describe('tracing', () => {
     const caller = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     const call = childTraceparent(caller, false);
     tracing.record({ name: 'act', traceparent: call, startedAt: 2, endedAt: 3 });
-    tracing.record({ name: 'call', traceparent: call, startedAt: 1, endedAt: 4, root: { parent: caller } });
+    tracing.record({ name: 'call', traceparent: call, startedAt: 1, endedAt: 4, root: { parent: caller, kind: 'server' } });
     const [act, root] = exporter.getFinishedSpans();
     expect(root!.spanContext()).toMatchObject({ traceId: '0af7651916cd43dd8448eb211c80319c', spanId: parseTraceparent(call)!.spanId });
     expect(act!.parentSpanContext!.spanId).toBe(root!.spanContext().spanId);
     expect(root!.parentSpanContext!.spanId).toBe('b7ad6b7169203331');
+  });
+  it('puts a span beneath one that another service names, before that is recorded', () => {
+    const exporter = new InMemorySpanExporter();
+    const [here, there] = ['a', 'b'].map(service => new Tracing({ processor: new SimpleSpanProcessor(exporter), service }));
+    const traceparent = childTraceparent(undefined, true);
+    here!.record({ name: 'act', traceparent, parent: ['step', 'w', 0], startedAt: 2, endedAt: 3 });
+    there!.record({ name: 'step', traceparent, id: ['step', 'w', 0], startedAt: 1, endedAt: 4 });
+    const [act, step] = exporter.getFinishedSpans();
+    expect(act!.parentSpanContext!.spanId).toBe(step!.spanContext().spanId);
+    expect(step!.parentSpanContext!.spanId).toBe(parseTraceparent(traceparent)!.spanId);
+    expect([act, step].map(span => span!.resource.attributes['service.name'])).toEqual(['aifirst-a', 'aifirst-b']);
+  });
+  it('ends although nobody takes the spans', async () => {
+    const stuck = { export: () => undefined, shutdown: () => new Promise<void>(() => undefined) };
+    await new Tracing({ processor: new SimpleSpanProcessor(stuck) }).stop();
   });
   it('records nothing that is not sampled', () => {
     const exporter = new InMemorySpanExporter();

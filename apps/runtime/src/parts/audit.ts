@@ -3,6 +3,7 @@ import type { Feed } from '@aifirst/bus';
 import { systemClock } from '../clock';
 import { schemaName } from '../database';
 import type { Ground } from '../ground';
+import { folding } from '../measuring';
 
 export interface AuditParts {
   readonly key: Buffer;
@@ -18,6 +19,7 @@ export async function startAudit(ground: Ground, { key, feeds, thread }: AuditPa
     bus, query, feeds, connection: stores.connection('audit'), schema: schemaName('audit'), deployment: config.deployment, key, clock: systemClock, thread,
     onGap: gap => logger.warn({ part: 'audit', ...gap }, 'facts are missing and have been asked for'),
     onDefect: detail => logger.error({ part: 'audit' }, detail),
+    ...(ground.tracing.enabled ? { watch: folding(ground.tracing) } : {}),
     onRetrying: error => logger.warn({ part: 'audit', err: error }, 'folding is tried again'),
     // Why: audit being down never stops effects; but two must not fold, and what was replaced has to go.
     onEnded: error => { if ((error as { code?: string }).code === 'FENCED') ground.fatal('audit')(error); else logger.error({ part: 'audit', err: error }, 'nothing is folded any more: the service is not ready until it is started anew'); },

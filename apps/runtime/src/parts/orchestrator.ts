@@ -24,7 +24,7 @@ export function makeOrchestrator(ground: Ground, log: Log, control: PolledContro
     // Why: in one process nothing is lost on the way.
     resend: databases.shared ? CALM_PACE : LOSSY_PACE,
     telemetry: orchestratorTelemetry(metrics, tracing), onFatal: ground.fatal('orchestrator'),
-    onDefect: (workflow, error) => logger.error({ workflow, err: error }, 'a workflow can not go on'),
+    onDefect: (workflow, error, traceparent) => logger.error({ workflow, traceparent, err: error }, 'a workflow can not go on'),
   });
   const service = new OrchestratorService(orchestrator, log, bus, query);
   let isReady = false;

@@ -6,6 +6,7 @@ import { OperationalError, Refusal, messageOf, type Clock, type Ids, type Json }
 import { checkBody } from './body-schema';
 import { notFound, notImplemented, refuse, refuseParameter, refusedBy } from './problem';
 import { RateLimits } from './rate-limits';
+import type { Traced } from './traceparent';
 import { STREAMED, type Call, type Handler, type Reply, type RouteDefinition, type Serves } from './route';
 
 /** One line of the log; fields never hold payloads, tokens or secrets. */
@@ -56,8 +57,9 @@ export class Edge implements Serves {
   refuse(request: Incoming, reply: FastifyReply, error: unknown): void {
     const { document, headers, unexpected } = refusedBy(error, () => this.options.ids.uuid());
     const route = `${request.method} ${definitionOf(request)?.path ?? 'unknown route'}`;
-    if (unexpected) this.options.logger.error('a request failed', { id: document['id'], route, error: error instanceof Error ? error.stack : String(error) });
-    else if (document.status === 503) this.options.logger.warn('a request could not be served', { route, code: error instanceof OperationalError ? error.code : document.code, error: messageOf(error) });
+    const traceparent = (request as Traced).trace?.own;
+    if (unexpected) this.options.logger.error('a request failed', { id: document['id'], route, traceparent, error: error instanceof Error ? error.stack : String(error) });
+    else if (document.status === 503) this.options.logger.warn('a request could not be served', { route, traceparent, code: error instanceof OperationalError ? error.code : document.code, error: messageOf(error) });
     if (document.status === 401) this.options.identity.refusals.record({ kind: 'credential', tenant: SYSTEM_TENANT, source: request.ip, code: document.code, detail: route });
     if (document.status === 403) {
       const { tenant, principal } = request.admitted === undefined ? { tenant: SYSTEM_TENANT, principal: { id: request.ip } } : { tenant: request.admitted.tenant, principal: request.admitted.caller.principal };

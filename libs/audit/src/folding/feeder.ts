@@ -22,6 +22,8 @@ export interface FeederOptions {
   onRetrying?(error: unknown): void;
   /** Nothing is folded any more. */
   onEnded?(error: unknown): void;
+  /** For telemetry: called with each fact that the bus brings. @returns what to call when that is stored, null: nothing */
+  watch?(fact: CloudEvent): (() => void) | null;
 }
 
 /** Brings facts from the bus to where they are folded, and knows how far that has come. */
@@ -35,6 +37,7 @@ export class Feeder {
   #failure: unknown = null;
   #stopped = false;
   #subscribing: Promise<void> = Promise.resolve();
+  #watched: { readonly event: CloudEvent; readonly stored: () => void }[] = [];
   /** `settled` at the last look. */
   #lastSettled = -1;
   readonly #missing: MissingFacts;
@@ -42,7 +45,7 @@ export class Feeder {
 
   constructor(private readonly options: FeederOptions, folding: (events: FolderEvents) => Folding) {
     this.folder = folding({
-      onProgress: progress => { if (progress.run === this.#progress.run) { this.#progress = progress; this.#wake(); } },
+      onProgress: progress => { if (progress.run === this.#progress.run) { this.#progress = progress; this.#tell(); this.#wake(); } },
       onGaps: gaps => { this.#gaps = gaps; for (const gap of gaps) if (this.#isHere(gap)) this.#fill(gap); else this.#missing.watch(); },
       onRestart: progress => { this.#restart(progress); },
       onDefect: detail => { options.onDefect?.(detail); },
@@ -108,10 +111,20 @@ export class Feeder {
       if (last?.[0] === source) last[1].push(event);
       else groups.push([source, [event]]);
       count++;
+      const stored = this.options.watch?.(event) ?? null;
+      if (stored !== null) this.#watched.push({ event, stored });
     }
     const { run } = this.#progress;
     this.#send(groups, count, positions);
     await this.#room(run);
+  }
+
+  #tell(): void {
+    if (this.#watched.length === 0) return;
+    const isStored = ({ event: { producer, sequence } }: { readonly event: CloudEvent }): boolean => (this.#progress.producers[producer] ?? 0) >= sequence!;
+    const told = this.#watched.filter(isStored);
+    this.#watched = this.#watched.filter(one => !isStored(one));
+    for (const { stored } of told) stored();
   }
 
   async #room(run: number): Promise<void> {
@@ -174,6 +187,7 @@ export class Feeder {
     this.#progress = progress;
     this.#sent = 0;
     this.#gaps = [];
+    this.#watched = [];
     this.#wake();
     void this.#resubscribe().catch((error: unknown) => { this.options.onRetrying?.(error); });
   }

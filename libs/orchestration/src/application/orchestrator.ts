@@ -352,7 +352,8 @@ export class Orchestrator {
   /** A bug, or a history that this release can't read: the bus parks what came by it. */
   #refuseDefect(round: Round, { workflow, intake, answer }: Work, error: unknown): void {
     if (intake !== undefined && !round.defects.has(intake)) round.defects.set(intake, error);
-    round.said.push(() => { this.#options.onDefect?.(workflow, error); answer?.reject(error); });
+    const { traceparent } = round.touched.get(workflow)?.state ?? this.#open.get(workflow)?.state ?? {};
+    round.said.push(() => { this.#options.onDefect?.(workflow, error, traceparent); answer?.reject(error); });
   }
 
   #locksAsHeld({ id, locks }: Workflow, at: number): void {
@@ -395,10 +396,11 @@ export class Orchestrator {
     for (const [workflow, { entry, state, facts, answers }] of touched) {
       const row = rowOf.get(workflow);
       const next: Entry = entry ?? { state, version: 0, firstPosition: row?.position ?? this.#log.head(), snapshotted: false, since: at, resentAt: at, alarmAt: Infinity };
+      const before = entry?.state ?? null;
       next.state = state;
       if (row !== undefined) next.version = row.version;
       if (resent.has(workflow)) next.resentAt = at;
-      for (const { fact } of facts) this.#options.telemetry?.fact(fact, state, at);
+      for (const { fact } of facts) this.#options.telemetry?.fact(fact, state, at, before);
       if (hasEnded(state)) { this.#open.delete(workflow); this.#ended.add(workflow); }
       else { this.#open.set(workflow, next); this.#ended.delete(workflow); this.#setAlarm(next, at); }
       const sequence = row?.messages.reduce((last, message) => (isFactTopic(message.topic) ? message.event.sequence ?? last : last), 0) ?? 0;

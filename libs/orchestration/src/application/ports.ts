@@ -14,7 +14,8 @@ export interface ControlSource {
 
 /** What is counted. Called after the commit that makes it true. */
 export interface OrchestratorTelemetry {
-  fact(fact: WorkflowFact, workflow: Workflow, at: number): void;
+  /** @param before the workflow before the commit, null: it is new */
+  fact(fact: WorkflowFact, workflow: Workflow, at: number, before: Workflow | null): void;
   ignored(kind: 'late' | 'early'): void;
 }
 
@@ -26,7 +27,7 @@ export interface OrchestratorOptions {
   readonly control: ControlSource;
   readonly telemetry?: OrchestratorTelemetry;
   /** Bugs and corrupt histories of one workflow: said, never thrown at the others. What brought them is parked by the bus. */
-  readonly onDefect?: (workflow: string, error: unknown) => void;
+  readonly onDefect?: (workflow: string, error: unknown, traceparent?: string) => void;
   /** A commit failed for good: nothing more is driven here. The log is whole; a new start carries on. Called once. */
   readonly onFatal: (error: unknown) => void;
   /** How soon what nobody answered is sent again. Default `CALM_PACE`; over a bus that may lose messages `LOSSY_PACE`. */

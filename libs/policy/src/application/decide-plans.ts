@@ -31,8 +31,10 @@ export interface DecidingMeans {
   seal(fields: SealedFields): string;
   /** Wait for the disk. */
   readonly durable: boolean;
-  onDecided?(decided: PlanDecided): void;
+  onDecided?(decided: PlanDecided, asking?: Deciding): void;
 }
+/** The question's trace, and when its batch was taken up (ms since 1970). */
+export interface Deciding { readonly traceparent: string | undefined; readonly startedAt: number }
 interface Asked { readonly event: CloudEvent; readonly question: DecidePlan; readonly answer: number }
 type Asking = Pick<CloudEvent, 'id' | 'traceparent'>;
 
@@ -43,13 +45,14 @@ export class DecidePlans {
   /** Everything that the batch asks is answered, or was before, when this resolves; the positions are stored with it. */
   handle(events: readonly CloudEvent[], positions: Positions): Promise<void> {
     return this.store.serially(async () => {
+      const startedAt = this.store.now();
       let asked = firstOfEach(events.filter(({ type }) => type === DECIDE_PLAN).map(event => ({ event, question: questionOf(event), answer: 0 })));
       for (let round = 1; ; round++) {
         const decided = asked.map(one => this.decide(one.question));
         const appends = asked.map((one, index) => this.append(one, decided[index]!));
         try {
           await this.store.commit({ appends, positions, durable: this.means.durable });
-          for (const one of decided) this.means.onDecided?.(one);
+          decided.forEach((one, index) => this.means.onDecided?.(one, { traceparent: asked[index]!.event.traceparent, startedAt }));
           return;
         } catch (error) {
           if (!(error instanceof VersionConflict) || round >= ROUNDS_MAX) throw error;

@@ -5,7 +5,7 @@ import type { Log } from '@aifirst/store';
 import type { CedarEngine } from '../domain/cedar-engine';
 import { Evaluator } from '../domain/evaluator';
 import { Controls } from './controls';
-import { DecidePlans } from './decide-plans';
+import { DecidePlans, type Deciding } from './decide-plans';
 import { Policies } from './policies';
 import { PolicyStore } from './policy-store';
 import { Roles } from './roles';
@@ -24,7 +24,7 @@ export interface PolicyServiceOptions {
   /** Decisions wait for the disk. Default true; false only where a later durable commit of the same cluster comes before anybody is told. Administrative writes always do. */
   readonly durableDecisions?: boolean;
   /** After each decision is stored, for metrics. Must not throw. */
-  onDecided?(decided: PlanDecided): void;
+  onDecided?(decided: PlanDecided, asking?: Deciding): void;
 }
 
 /** Decides plans, and keeps what decisions rest on. Administrative writes hold for the next decision once they are answered. */
