@@ -8,6 +8,8 @@ import { Stack } from '../support/stack';
 import { pause, sizeOf } from '../support/wait';
 
 const PASSES = sizeOf('AIFIRST_CRASH_PASSES', isDistributed ? 1 : 2);
+/** Where a restart takes five processes and a lease, and unless told otherwise: what is durable and nobody knows of yet. */
+const isTried = (point: string): boolean => !isDistributed || (process.env['AIFIRST_CRASH_PASSES'] ?? '') !== '' || point.endsWith('.after');
 const AT_ONCE = 6;
 const DIES_MS_MAX = 30_000;
 
@@ -30,7 +32,7 @@ describe('a process that dies at a crash point', () => {
   });
   afterAll(async () => { await stack?.stop(); });
 
-  const points = CRASH_POINTS.flatMap(point => Array.from({ length: PASSES }, (_, pass) => [point, pass + 1] as const));
+  const points = CRASH_POINTS.filter(isTried).flatMap(point => Array.from({ length: PASSES }, (_, pass) => [point, pass + 1] as const));
 
   it.each(points)('%s, pass %i: everything accepted ends, every line stands exactly once or not at all, and the log verifies', async (point, pass) => {
     const load = new AppendLoad(stack, agent, `${point}.${pass}`);
