@@ -30,7 +30,7 @@ export class Records {
 
   /** The first on a topic that fits, from its beginning on. */
   async find(topic: string, fits: (record: KafkaMessage) => boolean, withinMs = 20_000): Promise<KafkaMessage> {
-    const consumer = this.kafka.consumer({ groupId: `records-${Math.random().toString(36).slice(2)}` });
+    const consumer = this.kafka.consumer({ groupId: `records-${Math.random().toString(36).slice(2)}`, maxWaitTimeInMs: 100 });
     let found: KafkaMessage | undefined;
     try {
       await consumer.connect();

@@ -1,0 +1,41 @@
+import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { Metrics, Tracing } from '@aifirst/observability';
+import type { OrchestratorTelemetry } from '@aifirst/orchestration';
+import { orchestratorTelemetry } from './measuring';
+
+type Fact = Parameters<OrchestratorTelemetry['fact']>[0];
+type Workflow = Parameters<OrchestratorTelemetry['fact']>[1];
+
+const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+const aWorkflow = (more: object = {}): Workflow => ({ id: 'w', traceparent: TRACEPARENT, createdAt: 1_000, endedAt: null, status: 'running', rollback: null, start: { agent: { id: 'a' }, steps: [] }, steps: [], ...more }) as unknown as Workflow;
+const ordered = { rollback: { code: 'REQUESTED', since: 2_000 } };
+const failed = { rollback: { code: 'STEP_FAILED', since: 2_000 } };
+const rollback = (code: string): Fact => ({ name: 'RollbackStarted', code, reason: '', by: 'p' });
+const ended = (status: 'completed' | 'rolledBack'): Fact => ({ name: 'WorkflowEnded', status, code: null, reason: null, residue: [] });
+
+/** The spans of these commits: fact, workflow after, workflow before. */
+function spansOf(...commits: readonly (readonly [Fact, Workflow, Workflow | null])[]): string[] {
+  const exporter = new InMemorySpanExporter();
+  const telemetry = orchestratorTelemetry(new Metrics(), new Tracing({ processor: new SimpleSpanProcessor(exporter) }));
+  commits.forEach(([fact, after, before], index) => { telemetry.fact(fact, after, 3_000 + index, before); });
+  return exporter.getFinishedSpans().map(({ name, attributes }) => `${name} ${String(attributes['aifirst.status'])}`);
+}
+
+describe('a workflow has one span of its own, whatever becomes of it', () => {
+  it.each<[string, Parameters<typeof spansOf>, string[]]>([
+    ['completed', [[ended('completed'), aWorkflow(), aWorkflow()]], ['workflow completed']],
+    ['failed and rolled back', [[rollback('STEP_FAILED'), aWorkflow(failed), aWorkflow()], [ended('rolledBack'), aWorkflow(failed), aWorkflow(failed)]], ['workflow rolledBack']],
+    ['rolled back on order while it ran', [[rollback('REQUESTED'), aWorkflow({ ...ordered, status: 'rollingBack' }), aWorkflow()], [ended('rolledBack'), aWorkflow(ordered), aWorkflow(ordered)]], ['workflow rollingBack', 'rollback rolledBack']],
+    ['rolled back on order when it had ended', [[ended('completed'), aWorkflow(), aWorkflow()], [rollback('REQUESTED'), aWorkflow(ordered), aWorkflow({ endedAt: 1_500 })], [ended('rolledBack'), aWorkflow(ordered), aWorkflow(ordered)]], ['workflow completed', 'rollback rolledBack']],
+    ['ordered again when it was blocked', [[rollback('REQUESTED'), aWorkflow(ordered), aWorkflow(failed)], [rollback('REQUESTED'), aWorkflow(ordered), aWorkflow(ordered)], [ended('rolledBack'), aWorkflow(ordered), aWorkflow(ordered)]], ['workflow running', 'rollback rolledBack']],
+  ])('%s', (_, commits, spans) => { expect(spansOf(...commits)).toEqual(spans); });
+});
+
+describe('the stage of a decision', () => {
+  it('is counted although the decision takes the question out of the state', async () => {
+    const metrics = new Metrics();
+    const asked = aWorkflow({ steps: [{ asked: 1, askedAt: 1_000 }] });
+    orchestratorTelemetry(metrics, new Tracing({})).fact({ name: 'PolicyDecided', question: 1, action: 'execute', decision: 'd', controlEpoch: 1, decisions: [] }, aWorkflow({ steps: [{ asked: null, askedAt: 1_000 }] }), 1_500, asked);
+    expect(await metrics.render()).toContain('aifirst_stage_duration_seconds_sum{stage="decision"} 0.5');
+  });
+});
