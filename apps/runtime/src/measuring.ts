@@ -155,3 +155,20 @@ export const recordTaken = (metrics: Metrics, tracing: Tracing) => ({ outcome, c
     attributes: { 'messaging.system': 'kafka', 'messaging.operation.type': 'process', 'messaging.destination.name': INTENT_TOPICS.submitted, 'aifirst.outcome': outcome },
   });
 };
+
+/** Whoever can write to a topic must not be able to fill the disk with our lines. */
+const REFUSED_TOLD_EVERY_MS = 1_000;
+const CODE = /^[A-Z_]{1,40}$/;
+
+/** Counts every record on our topics that is not from a service, and tells of the first of each topic and code in a second. */
+export const recordRefused = (metrics: Metrics, logger: Pick<Logger, 'warn'>) => {
+  const toldAt = new Map<string, number>();
+  return ({ topic, partition, offset, reason }: { readonly topic: string; readonly partition: number; readonly offset: number; readonly reason: string }): void => {
+    const code = CODE.test(reason) ? reason : 'UNREADABLE';
+    metrics.recordsRefused.add(1, { topic, code });
+    const [now, name] = [systemClock.now(), `${topic} ${code}`];
+    if (now - (toldAt.get(name) ?? -Infinity) < REFUSED_TOLD_EVERY_MS) return;
+    toldAt.set(name, now);
+    logger.warn({ topic, partition, offset, reason }, 'a record was refused');
+  };
+};

@@ -1,7 +1,7 @@
 import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { Metrics, Tracing } from '@aifirst/observability';
 import type { OrchestratorTelemetry } from '@aifirst/orchestration';
-import { orchestratorTelemetry } from './measuring';
+import { orchestratorTelemetry, recordRefused } from './measuring';
 
 type Fact = Parameters<OrchestratorTelemetry['fact']>[0];
 type Workflow = Parameters<OrchestratorTelemetry['fact']>[1];
@@ -13,8 +13,10 @@ const failed = { rollback: { code: 'STEP_FAILED', since: 2_000 } };
 const rollback = (code: string): Fact => ({ name: 'RollbackStarted', code, reason: '', by: 'p' });
 const ended = (status: 'completed' | 'rolledBack'): Fact => ({ name: 'WorkflowEnded', status, code: null, reason: null, residue: [] });
 
-/** The spans of these commits: fact, workflow after, workflow before. */
-function spansOf(...commits: readonly (readonly [Fact, Workflow, Workflow | null])[]): string[] {
+/** A fact, the workflow after it, the workflow before it. */
+type Commit = readonly [Fact, Workflow, Workflow | null];
+
+function spansOf(commits: readonly Commit[]): string[] {
   const exporter = new InMemorySpanExporter();
   const telemetry = orchestratorTelemetry(new Metrics(), new Tracing({ processor: new SimpleSpanProcessor(exporter) }));
   commits.forEach(([fact, after, before], index) => { telemetry.fact(fact, after, 3_000 + index, before); });
@@ -22,13 +24,13 @@ function spansOf(...commits: readonly (readonly [Fact, Workflow, Workflow | null
 }
 
 describe('a workflow has one span of its own, whatever becomes of it', () => {
-  it.each<[string, Parameters<typeof spansOf>, string[]]>([
+  it.each<[string, readonly Commit[], string[]]>([
     ['completed', [[ended('completed'), aWorkflow(), aWorkflow()]], ['workflow completed']],
     ['failed and rolled back', [[rollback('STEP_FAILED'), aWorkflow(failed), aWorkflow()], [ended('rolledBack'), aWorkflow(failed), aWorkflow(failed)]], ['workflow rolledBack']],
     ['rolled back on order while it ran', [[rollback('REQUESTED'), aWorkflow({ ...ordered, status: 'rollingBack' }), aWorkflow()], [ended('rolledBack'), aWorkflow(ordered), aWorkflow(ordered)]], ['workflow rollingBack', 'rollback rolledBack']],
     ['rolled back on order when it had ended', [[ended('completed'), aWorkflow(), aWorkflow()], [rollback('REQUESTED'), aWorkflow(ordered), aWorkflow({ endedAt: 1_500 })], [ended('rolledBack'), aWorkflow(ordered), aWorkflow(ordered)]], ['workflow completed', 'rollback rolledBack']],
     ['ordered again when it was blocked', [[rollback('REQUESTED'), aWorkflow(ordered), aWorkflow(failed)], [rollback('REQUESTED'), aWorkflow(ordered), aWorkflow(ordered)], [ended('rolledBack'), aWorkflow(ordered), aWorkflow(ordered)]], ['workflow running', 'rollback rolledBack']],
-  ])('%s', (_, commits, spans) => { expect(spansOf(...commits)).toEqual(spans); });
+  ])('%s', (_, commits, spans) => { expect(spansOf(commits)).toEqual(spans); });
 });
 
 describe('the stage of a decision', () => {
@@ -37,5 +39,19 @@ describe('the stage of a decision', () => {
     const asked = aWorkflow({ steps: [{ asked: 1, askedAt: 1_000 }] });
     orchestratorTelemetry(metrics, new Tracing({})).fact({ name: 'PolicyDecided', question: 1, action: 'execute', decision: 'd', controlEpoch: 1, decisions: [] }, aWorkflow({ steps: [{ asked: null, askedAt: 1_000 }] }), 1_500, asked);
     expect(await metrics.render()).toContain('aifirst_stage_duration_seconds_sum{stage="decision"} 0.5');
+  });
+});
+
+describe('records that were refused', () => {
+  it('are all counted, and told of once for each topic and code while they come in masses', async () => {
+    const metrics = new Metrics();
+    const lines: object[] = [];
+    const refused = recordRefused(metrics, { warn: (line: object) => { lines.push(line); } } as Parameters<typeof recordRefused>[1]);
+    for (let offset = 0; offset < 500; offset++) refused({ topic: 't', partition: 0, offset, reason: 'NO_MAC' });
+    refused({ topic: 't', partition: 0, offset: 500, reason: 'what a reader has thrown, in words' });
+    expect(lines).toEqual([{ topic: 't', partition: 0, offset: 0, reason: 'NO_MAC' }, { topic: 't', partition: 0, offset: 500, reason: 'what a reader has thrown, in words' }]);
+    const page = await metrics.render();
+    expect(page).toContain('aifirst_records_refused_total{topic="t",code="NO_MAC"} 500');
+    expect(page).toContain('aifirst_records_refused_total{topic="t",code="UNREADABLE"} 1');
   });
 });

@@ -14,7 +14,7 @@ import { schemaName, type Schema } from './database';
 import { answerForDeadLetters } from './dead-letter-questions';
 import { consumerEvents, endAll, fatalOf, KEY_BYTES, openVault, Stores, urlOf, VERSION, type Ground, type Measured, type ParkingSchema } from './ground';
 import { lossy } from './lossy-bus';
-import { recordTaken } from './measuring';
+import { recordRefused, recordTaken } from './measuring';
 import { makeAdapterOs, makeAdapters } from './parts/adapter-os';
 import { startAudit } from './parts/audit';
 import { makeControl } from './parts/control';
@@ -143,7 +143,7 @@ async function openBus({ config, log, logger, metrics, serviceKey, stores, ends,
     settings, deployment, service, serviceKey, clock: systemClock, deadLetters: () => letters, partitions: kafka.partitions, topicPrefix: kafka.topicPrefix,
     relayPositions: source => positions.of(source),
     ...consumerEvents({ logger, metrics, fatal }),
-    onRefused: refused => { metrics.recordsRefused.add(1, { topic: refused.topic, code: refused.reason }); logger.warn(refused, 'a record was refused'); },
+    onRefused: recordRefused(metrics, logger),
     // Why not the end of us: the relay goes on without a message that is too large, and would meet it again at every start.
     onFatal: error => { if ((error as { code?: string }).code === 'MESSAGE_TOO_LARGE') logger.error({ part: 'kafka', err: error }, 'a message was sent to nobody'); else fatal('kafka')(error); }, onLog,
   });

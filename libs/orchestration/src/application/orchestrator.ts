@@ -352,7 +352,7 @@ export class Orchestrator {
   /** A bug, or a history that this release can't read: the bus parks what came by it. */
   #refuseDefect(round: Round, { workflow, intake, answer }: Work, error: unknown): void {
     if (intake !== undefined && !round.defects.has(intake)) round.defects.set(intake, error);
-    const { traceparent } = round.touched.get(workflow)?.state ?? this.#open.get(workflow)?.state ?? {};
+    const traceparent = (round.touched.get(workflow) ?? this.#open.get(workflow))?.state.traceparent;
     round.said.push(() => { this.#options.onDefect?.(workflow, error, traceparent); answer?.reject(error); });
   }
 
@@ -394,9 +394,8 @@ export class Orchestrator {
   #settle({ at, touched, resent, said }: Round, rows: readonly StoredRow[]): void {
     const rowOf = new Map(rows.map(row => [row.stream, row]));
     for (const [workflow, { entry, state, facts, answers }] of touched) {
-      const row = rowOf.get(workflow);
+      const [row, before] = [rowOf.get(workflow), entry?.state ?? null];
       const next: Entry = entry ?? { state, version: 0, firstPosition: row?.position ?? this.#log.head(), snapshotted: false, since: at, resentAt: at, alarmAt: Infinity };
-      const before = entry?.state ?? null;
       next.state = state;
       if (row !== undefined) next.version = row.version;
       if (resent.has(workflow)) next.resentAt = at;
