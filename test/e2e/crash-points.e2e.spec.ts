@@ -12,6 +12,8 @@ const PASSES = sizeOf('AIFIRST_CRASH_PASSES', isDistributed ? 1 : 2);
 const isTried = (point: string): boolean => !isDistributed || (process.env['AIFIRST_CRASH_PASSES'] ?? '') !== '' || point.endsWith('.after');
 const AT_ONCE = 6;
 const DIES_MS_MAX = 30_000;
+/** Nobody may be stuck a minute after; where a lease has to run out first it takes more of that. */
+const REST_MS_MAX = isDistributed ? 60_000 : 30_000;
 
 /** The service that passes it, where every service has its own process. */
 const ownerOf = (point: string): string => {
@@ -56,11 +58,11 @@ describe('a process that dies at a crash point', () => {
     }
     await stack.ready();
     await Promise.all(sending);
-    expect(await load.faults(30_000)).toEqual([]);
+    expect(await load.faults(REST_MS_MAX)).toEqual([]);
     expect(await stack.admin.all('/v1/locks')).toEqual([]);
     const entries = await log.settled(load.workflows);
     await log.verify(entries);
     const mine = new Set(load.workflows);
     expect(causalityFaults(entries.map(({ event }) => event).filter(({ type, subject }) => !type.startsWith('aifirst.workflow.') || mine.has(subject)))).toEqual([]);
-  }, 120_000);
+  }, 180_000);
 });
