@@ -149,4 +149,15 @@ describe('one trace from the producer to the target', () => {
     expectWhole(collector.of(traceId), spanId);
     expect(new Set(collector.of(traceId).map(({ service }) => service))).toEqual(new Set(['gateway', 'orchestrator', 'policy', 'adapter-os', 'audit'].map(service => `aifirst-${service}`)));
   });
+
+  it('a collector that does not answer holds up neither the work nor the end', async () => {
+    await stack.restart();
+    collector.isStuck = true;
+    const startedAt = Date.now();
+    for (let index = 0; index < 20; index++) expect((await agent.run(steps())).status).toBe('completed');
+    const endingAt = Date.now();
+    expect((await stack.terminate()).code).toBe(0);
+    expect(Date.now() - endingAt).toBeLessThan(10_000);
+    console.log(`with a collector that does not answer: 20 workflows in ${endingAt - startedAt} ms, ended in ${Date.now() - endingAt} ms`);
+  });
 });

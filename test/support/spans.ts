@@ -10,12 +10,15 @@ export class SpanCollector {
   readonly spans: Span[] = [];
   /** What was not as OTLP says. */
   readonly faults: string[] = [];
+  /** It takes connections and answers nothing. */
+  isStuck = false;
   private constructor(private readonly server: Server) {}
 
   static async start(): Promise<SpanCollector> {
     const server = createServer();
     const collector = new SpanCollector(server);
     server.on('request', (request, response) => {
+      if (collector.isStuck) return;
       const chunks: Buffer[] = [];
       request.on('data', chunk => { chunks.push(chunk as Buffer); }).on('end', () => {
         if (request.method !== 'POST' || request.url !== '/v1/traces' || request.headers['content-type'] !== 'application/json') collector.faults.push(`${request.method} ${request.url} ${request.headers['content-type']}`);
