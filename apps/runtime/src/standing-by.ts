@@ -22,14 +22,18 @@ export function takeSeat(store: PostgresStore, log: string, url: string, hooks: 
   let active: string | null = null;
   let isTaken = false;
   const taking = async (): Promise<Log | null> => {
+    let takeOver = false;
     while (!hooks.isStopping()) {
       try {
-        const opened = await store.open({ log, shard: 0, owner: url });
+        const opened = await store.open({ log, shard: 0, owner: url, takeOver });
         active = url;
         isTaken = true;
         return opened;
       } catch (error) {
         if (!(error instanceof LeaseHeld)) throw error;
+        // Why at once: whoever had it listened where we listen now, so it is gone.
+        if (error.owner === url && !takeOver) { takeOver = true; continue; }
+        takeOver = false;
         const holder = error.owner === '' || error.owner === url ? null : error.owner;
         if (holder !== active && holder !== null) hooks.onWaiting(holder);
         active = holder;
