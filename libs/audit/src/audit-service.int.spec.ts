@@ -176,6 +176,22 @@ describe('what can go wrong on the way to the log', () => {
     expect(stand.gaps).toEqual([]);
   });
 
+  it('signs in the end what was stored while a signature was under way, though nothing comes after it', async () => {
+    await stand.say(aFact({ sequence: 1 }));
+    await stand.settled();
+    await withClient(async client => {
+      // Why: the signature waits for this table, what is folded goes into others.
+      await client.query('BEGIN; LOCK TABLE checkpoint IN EXCLUSIVE MODE');
+      await stand.say(aFact({ sequence: 2 }));
+      await stand.service.waitFolded({ 'gateway/0': 2 });
+      for (let waits = 0; waits === 0;) ({ rows: [{ waits }] } = await client.query(`SELECT count(*)::int AS waits FROM pg_locks WHERE NOT granted`) as { rows: [{ waits: number }] });
+      await stand.say(aFact({ sequence: 3 }));
+      await stand.service.waitFolded({ 'gateway/0': 3 });
+      await client.query('ROLLBACK');
+    }, admin());
+    for (let size = 0; size < 3; ({ size } = await newest())) await new Promise(resolve => setTimeout(resolve, 20));
+  });
+
   it('asks the producer for what is missing, and folds nothing of it before', async () => {
     const feed = stand.feed('gateway/0');
     await stand.say(aFact({ sequence: 1 }));

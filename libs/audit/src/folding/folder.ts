@@ -229,7 +229,10 @@ export class Folder {
     let next: number | null = null;
     this.#signing ??= (async () => {
       try {
-        while (!await this.#checkpointer.sign(new Map(this.#storedSizes))) { /* more than one checkpoint's worth has piled up */ }
+        let sizes: ReadonlyMap<string, number>;
+        do sizes = new Map(this.#storedSizes); while (!await this.#checkpointer.sign(sizes)); // Why again: more than one checkpoint's worth may have piled up.
+        // Why: what was stored meanwhile found a signing under way, and nobody else may come after it.
+        if ([...this.#storedSizes].some(([tenant, size]) => size > (sizes.get(tenant) ?? 0))) next = this.#checkpointMs;
       } catch (error) {
         next = CHECKPOINT_RETRY_MS;
         if (error instanceof EntriesMissing && await this.#recheck() && !this.#ended) this.events.onDefect(error.message);
