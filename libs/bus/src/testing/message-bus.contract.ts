@@ -92,8 +92,7 @@ export function describeMessageBus(name: string, harness: BusHarness): void {
         feed.append(...numbered(1, 1_000, n => `k${n % 10}`));
         const service = new RecordingService();
         await bus.subscribe(service.subscription({ group: GROUP, batchMax: 200 }));
-        await handledAll(service, 1_000);
-        expect(service.handled).toHaveLength(1_000);
+        await until('all are handled, some perhaps again', () => new Set(service.ids()).size === 1_000);
         expect(service.batches.length).toBeLessThan(100);
         expect(Math.max(...service.batches.map(({ deliveries }) => deliveries.length))).toBeLessThanOrEqual(200);
       });
