@@ -126,9 +126,9 @@ export class GuardedHandler {
       if (first === undefined || isBefore(delivery, first)) flowing.push(delivery);
       else behind.push({ delivery, code: 'BEHIND_PARKED', detail: `an earlier message of key \`${key}\` is parked` });
     }
-    // Why: whoever frees the key meanwhile finds these parked; they are the replay's, whatever the keys say by then.
-    if (behind.length > 0) await this.park(behind);
-    return flowing;
+    if (behind.length === 0) return flowing;
+    const parked = new Set((await this.park(behind, true)).map(({ delivery }) => delivery));
+    return parked.size === behind.length ? flowing : deliveries.filter(delivery => !parked.has(delivery));
   }
 
   private async firstParked(key: string): Promise<Delivery | undefined> {
@@ -144,18 +144,27 @@ export class GuardedHandler {
     else this.parkedKeys.set(key, first.delivery);
   }
 
-  /** Tried until it succeeds: the position must not move past what is parked nowhere. */
-  private async park(letters: readonly ParkedLetter[]): Promise<void> {
+  /**
+   * Tried until it succeeds: the position must not move past what is parked nowhere.
+   * @param successors only while something of their key is parked. Why asked again: a replay may have freed the key since, and
+   * nobody would come for what is parked after it. Whoever frees it later finds these parked: they are the replay's then.
+   * @returns those that were parked
+   */
+  private async park(letters: readonly ParkedLetter[], successors = false): Promise<readonly ParkedLetter[]> {
     const { group, unordered } = this.subscription;
-    await this.repeated(async () => {
-      await this.deadLetters.park(group, letters);
-      if (unordered === true) return;
-      for (const key of new Set(letters.map(letter => letter.delivery.message.key))) {
+    const parked = await this.repeated(async () => {
+      const mine = successors ? letters.filter(({ delivery }) => this.parkedKeys.has(delivery.message.key)) : letters;
+      if (mine.length === 0) return mine;
+      await this.deadLetters.park(group, mine);
+      if (unordered === true) return mine;
+      for (const key of new Set(mine.map(letter => letter.delivery.message.key))) {
         // Why: a letter that comes again after it was settled is not parked a second time; nothing may wait behind it.
         if (!this.parkedKeys.has(key)) await this.lookUp(key);
       }
+      return mine;
     }, true);
-    this.events.onParked?.(group, letters);
+    if (parked.length > 0) this.events.onParked?.(group, parked);
+    return parked;
   }
 
   /** @param always also repeat what does not call itself retryable */
