@@ -78,7 +78,7 @@ export const SERVICES: readonly ServiceName[] = ['gateway', 'orchestrator', 'pol
 export const variableOf = (service: ServiceName, suffix: string): string => `${service.toUpperCase().replaceAll('-', '_')}_${suffix}`;
 
 const PORT = 7_400;
-const PORT_MAX = 65_535;
+export const PORT_MAX = 65_535;
 /** A hundred years: whoever means for ever. */
 const DAYS_MAX = 36_500;
 /** A header's worth. */

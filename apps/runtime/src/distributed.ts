@@ -3,23 +3,20 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServiceName } from '@aifirst/contracts';
 import { messageOf } from '@aifirst/kernel';
-import { ConfigInvalid, portOf, readServiceConfig, variableOf, type ServiceConfig } from './config';
+import { ConfigInvalid, PORT_MAX, portOf, readServiceConfig, variableOf, type ServiceConfig } from './config';
 import { KEY_BYTES, urlOf } from './ground';
 import { onShutdown } from './lifecycle';
 import { ensureAdminToken, ensureSecretFile } from './secret-files';
-import { BUILT } from './services';
+import { BAD_SETTINGS, BUILT } from './services';
 
 const COPIES_MAX = 9;
 /** Ports of further copies: of the second 10 above those of the first, and so on. */
 const PORTS_PER_COPY = 10;
-const PORT_MAX = 65_535;
 const AGAIN_MS = { first: 200, most: 5_000 };
 /** A process that ran so long did not fail at its start. */
 const STEADY_MS = 10_000;
 const STOP_MS_MAX = 9_000;
 const READY_POLL_MS = 100;
-/** What a process ends with that can't start with its settings: trying again does not help. */
-const BAD_SETTINGS = 2;
 /** Of the first process of a copy alone: with it the next would die as well, again and again. */
 const FIRST_ALONE = 'AIFIRST_CRASH_AT';
 

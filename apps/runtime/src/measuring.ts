@@ -131,11 +131,10 @@ export const journalHooks = (metrics: Metrics, tracing: Tracing, onFatal: (error
   } satisfies JournalHooks : {}),
 });
 
-/** The gateway says what happened first and with what second; the log wants it the other way round. */
-export const gatewayLogger = (logger: Logger): GatewayLogger => {
-  const own = logger.child({ part: 'gateway' });
-  return { info: (message, fields = {}) => own.info(fields, message), warn: (message, fields = {}) => own.warn(fields, message), error: (message, fields = {}) => own.error(fields, message) };
-};
+/** Libraries say what happened first and with what second; the log wants it the other way round. */
+export const linesOf = (logger: Logger): GatewayLogger => ({
+  info: (message, fields = {}) => { logger.info(fields, message); }, warn: (message, fields = {}) => { logger.warn(fields, message); }, error: (message, fields = {}) => { logger.error(fields, message); },
+});
 
 /** Counts answers, and records the call that began a trace as its root span. */
 export const answered = (metrics: Metrics, tracing: Tracing) => ({ method, route, status, durationMs, trace }: AnsweredCall): void => {

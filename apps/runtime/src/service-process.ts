@@ -6,7 +6,8 @@ import { ensureTopics, kafkaClient, KafkaMessageBus, PostgresRelayPositions, typ
 import { stepCommandsTopic, TOPICS, type CapabilityDescriptor, type ServiceName } from '@aifirst/contracts';
 import { messageOf, OperationalError } from '@aifirst/kernel';
 import { makeLogger, Metrics, Tracing, type Logger } from '@aifirst/observability';
-import { answerForLog, HttpServiceQuery, remoteFeed, ServiceServer, type ReadinessCheck, type ServiceLogger } from '@aifirst/service-http';
+import type { PolledControl } from '@aifirst/orchestration';
+import { answerForLog, HttpServiceQuery, remoteFeed, ServiceServer, type ReadinessCheck } from '@aifirst/service-http';
 import { feedOf, forgottenBefore, type Log } from '@aifirst/store';
 import { systemClock } from './clock';
 import type { KafkaConfig, ServiceConfig } from './config';
@@ -14,7 +15,7 @@ import { schemaName, type Schema } from './database';
 import { answerForDeadLetters } from './dead-letter-questions';
 import { consumerEvents, endAll, fatalOf, KEY_BYTES, openVault, Stores, urlOf, VERSION, type Ground, type Measured, type ParkingSchema } from './ground';
 import { lossy } from './lossy-bus';
-import { recordRefused, recordTaken } from './measuring';
+import { linesOf, recordRefused, recordTaken } from './measuring';
 import { makeAdapterOs, makeAdapters } from './parts/adapter-os';
 import { startAudit } from './parts/audit';
 import { makeControl } from './parts/control';
@@ -82,9 +83,8 @@ async function compose(config: ServiceConfig, logger: Logger, ends: Ground['ends
   let seat: Seat = { activeUrl: () => null, taken: () => false };
   let work: Work | null = null;
   query.standBy(service, () => seat.activeUrl());
-  const lines = linesOf(logger);
   const server = new ServiceServer({
-    service, version: VERSION, query, metrics: () => metrics.render(), logger: lines, readiness: [{
+    service, version: VERSION, query, metrics: () => metrics.render(), logger: linesOf(logger), readiness: [{
       name: service, check: async () => {
         if (!seat.taken()) return seat.activeUrl() === null ? 'no copy is active yet' : null;
         if (work === null) return 'is reading its log';
@@ -212,7 +212,7 @@ const WORK: Readonly<Partial<Record<ServiceName, (place: Place) => Promise<Work>
     ground.metrics.observe('openWorkflows', () => [[part.orchestrator.openWorkflows, {}]]);
     ground.metrics.observe('parkedWorkflows', () => part.parked());
     ground.ends.push(keepHouse(await houseOfOne(ground, log, { relayed: place.relayed })));
-    return { readiness: [{ name: 'control', check: () => (control.epochOf('default') === null ? 'is not known yet: policy does not answer' : null) }], lags: () => part.lags(), depths: () => part.depths() };
+    return { readiness: [knowsControl(control)], lags: () => part.lags(), depths: () => part.depths() };
   },
   policy: async place => {
     const { ground, log, query } = place;
@@ -243,9 +243,11 @@ const WORK: Readonly<Partial<Record<ServiceName, (place: Place) => Promise<Work>
     const part = makeAdapterOs(ground, { log, adapters, control, vault, forgottenBefore: () => forgotBefore });
     await part.begin();
     ground.ends.push(keepHouse(await houseOfOne(ground, log, { relayed: place.relayed, journal: part.journal, onForgetting: before => { forgotBefore = Math.max(forgotBefore, before); } })));
-    return { readiness: [{ name: 'control', check: () => (control.epochOf('default') === null ? 'is not known yet: policy does not answer' : null) }], lags: () => part.lags(), depths: () => part.depths() };
+    return { readiness: [knowsControl(control)], lags: () => part.lags(), depths: () => part.depths() };
   },
 };
+
+const knowsControl = (control: PolledControl): ReadinessCheck => ({ name: 'control', check: () => (control.epochOf('default') === null ? 'is not known yet: policy does not answer' : null) });
 
 /** Policy decides nothing before it knows what there is. */
 async function capabilitiesOf({ ground, query, isStopping }: Place): Promise<readonly CapabilityDescriptor[]> {
@@ -283,7 +285,3 @@ function settingsOf({ brokers, sasl, tls }: KafkaConfig, clientId: string): Kafk
 
 /** Why so low: the client calls an error what it is about to try again; what does not end by itself comes by the hooks. */
 const kafkaLines = (logger: Logger) => ({ message, fields }: KafkaLogEntry): void => { logger.debug({ part: 'kafka', ...fields }, message); };
-
-const linesOf = (logger: Logger): ServiceLogger => ({
-  info: (message, fields = {}) => { logger.info(fields, message); }, warn: (message, fields = {}) => { logger.warn(fields, message); }, error: (message, fields = {}) => { logger.error(fields, message); },
-});

@@ -4,11 +4,8 @@ import { armCrashPoint } from './arm-crash-point';
 import { ConfigInvalid, readServiceConfig, SERVICES } from './config';
 import { onShutdown } from './lifecycle';
 import { startService, type RunningService } from './service-process';
-import { BUILT } from './services';
+import { BAD_SETTINGS, BUILT } from './services';
 import type { ServiceName } from '@aifirst/contracts';
-
-/** Trying again with the same settings does not help. */
-const BAD_SETTINGS = 2;
 
 async function main(): Promise<void> {
   const name = process.argv[2] as ServiceName | undefined;

@@ -4,7 +4,7 @@ import type { PostgresVault } from '@aifirst/vault';
 import { systemClock, systemIds } from '../clock';
 import { schemaName } from '../database';
 import { VERSION, type Ground, type Measured } from '../ground';
-import { answered, gatewayLogger } from '../measuring';
+import { answered, linesOf } from '../measuring';
 
 export interface GatewayPart {
   readonly gateway: Gateway;
@@ -28,7 +28,7 @@ export async function makeGateway(ground: Ground, { log, vault, adminToken, read
   const views = new PostgresWorkflowViews({ connection: stores.connection('gateway'), schema: schemaName('gateway'), store: stores.store('gateway') });
   ends.push(() => views.close());
   const gateway = await createGateway({
-    log, views, bus, query, vault, clock: systemClock, ids: systemIds, adminToken, version: VERSION, logger: gatewayLogger(logger), metrics: () => metrics.render(),
+    log, views, bus, query, vault, clock: systemClock, ids: systemIds, adminToken, version: VERSION, logger: linesOf(logger.child({ part: 'gateway' })), metrics: () => metrics.render(),
     historyDays: config.historyDays, idempotencyDays: config.idempotencyDays, onAnswered: answered(metrics, tracing), readiness, ...(intentTopic && { intentTopic }),
   });
   ends.push(() => gateway.close());
