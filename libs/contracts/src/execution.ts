@@ -78,3 +78,32 @@ export interface StepPrepared { readonly workflow: string; readonly step: string
 
 /** `aifirst.execution.command-refused.v1`: a command without a valid seal or with an old epoch; nothing was done. */
 export interface CommandRefused { readonly workflow: string; readonly step: string; readonly code: string; readonly detail: string }
+
+/** What a step would do to its target, found out without leaving a trace there. Bounded by whoever makes it. */
+export interface StepPreview {
+  /** One line for a person; never content. */
+  readonly summary: string;
+  /** Everything it would touch, as resource URIs, also what its input does not name (cascades, triggers, parents). */
+  readonly footprint: readonly string[];
+  readonly changes: readonly PreviewedChange[];
+  /** There is more than is shown. */
+  readonly truncated: boolean;
+}
+
+/** `diff` and `rows` hold content: sealed wherever they are kept or sent. */
+export type PreviewedChange =
+  | {
+    readonly kind: 'file'; readonly resource: string; readonly action: 'create' | 'change' | 'delete' | 'move' | 'mode';
+    /** Unified; null for what is no text, too large, or not changed inside. */
+    readonly diff: string | null;
+    readonly before: FileState | null; readonly after: FileState | null;
+  }
+  | {
+    readonly kind: 'rows'; readonly resource: string;
+    /** Of the net effect. */
+    readonly inserted: number; readonly updated: number; readonly deleted: number;
+    readonly rows: readonly { readonly before: JsonObject | null; readonly after: JsonObject | null }[];
+  };
+
+/** `size` in bytes, `mode` four octal digits, `digest` `sha256:<hex>` (of a folder none). */
+export interface FileState { readonly type: 'file' | 'directory'; readonly size: number; readonly mode: string; readonly digest: string | null }

@@ -1,4 +1,4 @@
-import type { CapabilityDescriptor, Conflict, Connection, PrincipalRef, StepError } from '@aifirst/contracts';
+import type { CapabilityDescriptor, Conflict, Connection, PrincipalRef, StepError, StepPreview } from '@aifirst/contracts';
 import type { Json, JsonObject } from '@aifirst/kernel';
 
 /** One call of a capability, as an adapter gets it: input resolved, unsealed and checked against its schema. */
@@ -63,6 +63,8 @@ export interface ExecutionAdapter {
   capabilities(): readonly CapabilityDescriptor[];
   /** Looks at a connection when it is put: null, or what is wrong with it. */
   probeConnection(connection: Connection): Promise<{ readonly limitations: readonly string[]; /** The target's own identity, `PlannedStep.lockBase`. */ readonly lockBase?: string } | { readonly problem: string; readonly pointer: string }>;
+  /** What `execute` would do now; leaves no trace at the target and no lock. Absent: nothing can be said beforehand. @throws CannotDo */
+  preview?(call: StepCall): Promise<StepPreview>;
   /** What must not be worked on by two calls at once, from image to outcome; the journal serialises on these. */
   serialiseOn(call: StepCall): readonly string[];
   /** Reads the target and makes the before-image; must not change what anybody else sees. @throws CannotDo */
