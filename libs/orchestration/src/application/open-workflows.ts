@@ -1,4 +1,4 @@
-import type { Workflow } from '../domain/workflow';
+import { hasEnded, type Workflow } from '../domain/workflow';
 
 /** A workflow in memory: its state, and where it stands in the log. */
 export interface Entry {
@@ -13,6 +13,18 @@ export interface Entry {
   resentAt: number;
   /** The earliest alarm that is set for it. */
   alarmAt: number;
+}
+
+/**
+ * Everything at or before it belongs to workflows that have ended or have a snapshot.
+ * @param unreadable from where on rows are kept for whoever can read them
+ * @param changed what these will be when the commit is done
+ */
+export function lowWaterOf(head: number, open: ReadonlyMap<string, Entry>, unreadable: Iterable<number>, changed: ReadonlyMap<string, { readonly state: Workflow }>): number {
+  let oldest = head + 1;
+  for (const [id, { state, firstPosition }] of open) if (firstPosition < oldest && !hasEnded(changed.get(id)?.state ?? state)) oldest = firstPosition;
+  for (const firstPosition of unreadable) oldest = Math.min(oldest, firstPosition);
+  return oldest - 1;
 }
 
 /** Wakes in order of time: a binary heap; what has changed meanwhile is checked when it comes up. */

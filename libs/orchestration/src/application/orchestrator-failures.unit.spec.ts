@@ -104,3 +104,15 @@ it('makes several commits of a flood of plans', async () => {
   await stand.submit(...Array.from({ length: 12 }, (_, i) => aWorkflow(plan, { workflow: workflowId(i + 1) }))).run();
   expect([commits, stand.orchestrator.openWorkflows, stand.log.positions()['services/0']]).toEqual([2, 12, 12]);
 });
+
+it('tells a workflow of a change of what holds that came while its first commit was under way', async () => {
+  const stand = await new OrchestratorStand().start();
+  stand.held = { epoch: null, hold: null };
+  const handled = stand.orchestrator.handle({ deliveries: [delivery(A, 1)], positions: { 'gateway/0': 1 } });
+  await Promise.resolve();
+  await Promise.resolve();
+  await stand.hold({ epoch: 1, hold: null });
+  await handled;
+  await stand.run();
+  expect(await stand.statuses(A)).toEqual(['completed']);
+});

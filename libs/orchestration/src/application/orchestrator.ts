@@ -9,7 +9,7 @@ import type { Command, Decision } from '../domain/turn';
 import { hasEnded, isParked, type RecordedFact, type Workflow } from '../domain/workflow';
 import { nextResendAt, outstanding, wakeAt } from '../domain/wake';
 import { weightOf, WEIGHT_MAX, workOf, type Answer, type Intake, type Work } from './inputs';
-import { Alarms, RecentIds, type Entry } from './open-workflows';
+import { Alarms, lowWaterOf, RecentIds, type Entry } from './open-workflows';
 import type { OrchestratorOptions } from './ports';
 import { noSnapshotOf, readWorkflows, recover, snapshotOf } from './recovery';
 import { isFact, toAppend } from './workflow-log';
@@ -60,6 +60,8 @@ export class Orchestrator {
   #cancelControl: (() => void) | null = null;
   #endPause: (() => void) | null = null;
   #housekeepingAt = 0;
+  /** How often what holds has changed. */
+  #changes = 0;
 
   constructor(options: OrchestratorOptions) { this.#options = options; this.#log = options.log; }
 
@@ -76,7 +78,7 @@ export class Orchestrator {
       if (state.locks.length > 0) this.#locks.grant(id, state.locks, at);
       this.#setAlarm(entry, at);
     }
-    this.#cancelControl = this.#options.control.onChange(tenant => this.#tickAll(tenant));
+    this.#cancelControl = this.#options.control.onChange(tenant => { this.#changes++; this.#tickAll(tenant); });
     this.#tickAll(null);
   }
 
@@ -219,6 +221,7 @@ export class Orchestrator {
     const loaded = new Set<string>();
     await this.#load(this.#missing(queue), loaded);
     for (let works = queue; ;) {
+      const changes = this.#changes;
       const round: Round = { at: this.#options.clock.now(), touched: new Map(), resent: new Set(), defects: new Map(), said: [] };
       for (const work of works) this.#bring(round, work);
       this.#grantLocks(round);
@@ -226,6 +229,8 @@ export class Orchestrator {
       const rows = await this.#store(round, intakes);
       if (rows instanceof VersionConflict) { works = [...queue, ...await this.#startAgain(round, rows, loaded)]; continue; }
       this.#settle(round, rows);
+      // Why: what was decided by the old state was not among the open ones when all of those were told.
+      if (changes !== this.#changes) for (const { state } of round.touched.values()) this.#tick(state);
       for (const [intake, error] of round.defects) intake.defect ??= error;
       for (const { defect, resolve, reject } of intakes) if (defect === undefined) resolve(); else reject(defect);
       this.#forgetEnded(loaded);
@@ -249,7 +254,7 @@ export class Orchestrator {
     crashPoint('orchestrator.commit.before');
     try {
       const head = this.#log.head();
-      const rows = await this.#commit({ appends, positions, documents, durable, ...(aged === null ? {} : { lowWater: this.#lowWater(touched) }) });
+      const rows = await this.#commit({ appends, positions, documents, durable, ...(aged === null ? {} : { lowWater: lowWaterOf(this.#log.head(), this.#open, this.#defects.values(), touched) }) });
       crashPoint('orchestrator.commit.after');
       if (aged !== null) this.#housekeepingAt = at + HOUSEKEEPING_MS;
       for (const entry of aged ?? []) { entry.snapshotted = true; entry.firstPosition = head + 1; }
@@ -488,13 +493,6 @@ export class Orchestrator {
     return aged;
   }
 
-  /** Everything at or before it belongs to workflows that have ended or have a snapshot. */
-  #lowWater(touched: ReadonlyMap<string, Touched>): number {
-    let oldest = this.#log.head() + 1;
-    for (const { state, firstPosition } of this.#open.values()) if (firstPosition < oldest && !hasEnded(touched.get(state.id)?.state ?? state)) oldest = firstPosition;
-    for (const firstPosition of this.#defects.values()) oldest = Math.min(oldest, firstPosition);
-    return oldest - 1;
-  }
 }
 
 const lockId = (workflow: string, resource: string): string => `${workflow}.${Buffer.from(resource).toString('base64url')}`;
