@@ -1,10 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { messageOf } from '@aifirst/kernel';
 import { CannotDo, type Surroundings } from './exit';
-import { queryOf, Server } from './server';
+import { queryOf, Server, type ServerOptions } from './server';
 
-export async function exportLog({ output, from, to, tenant }: { readonly output: string; readonly from?: string; readonly to?: string; readonly tenant?: string }, surroundings: Surroundings): Promise<void> {
-  const document = await fetchExport(new Server(surroundings), { from, to, tenant });
+export interface ExportArguments extends ServerOptions { readonly output: string; readonly from?: string; readonly to?: string }
+
+export async function exportLog({ output, from, to, tenant, ...where }: ExportArguments, surroundings: Surroundings): Promise<void> {
+  const document = await fetchExport(new Server(surroundings, where), { from, to, tenant });
   if (output === '-') { surroundings.out(Buffer.from(document).toString()); return; }
   try {
     await writeFile(output, document);

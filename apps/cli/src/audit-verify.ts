@@ -5,14 +5,15 @@ import { messageOf } from '@aifirst/kernel';
 import { fetchExport } from './audit-export';
 import { CannotDo, EXIT, type ExitCode, type Surroundings } from './exit';
 import { SeenLogs } from './seen-logs';
-import { Server } from './server';
+import { safeLines } from './screen/shown';
+import { jsonOf } from './screen/structured';
+import { Server, type ServerOptions } from './server';
 
-export interface VerifyArguments {
+export interface VerifyArguments extends ServerOptions {
   readonly offline?: string;
   readonly key?: string;
   readonly from?: string;
   readonly to?: string;
-  readonly tenant?: string;
   readonly seen?: string;
   readonly output: 'text' | 'json';
 }
@@ -20,13 +21,13 @@ export interface VerifyArguments {
 export async function verifyLog(options: VerifyArguments, surroundings: Surroundings): Promise<ExitCode> {
   const vkey = options.key === undefined ? {} : { vkey: vkeyOf(options.key) };
   const found = options.offline !== undefined ? verifyExport(await contentOf(options.offline), vkey) : await verifyOnline(options, vkey, surroundings);
-  if (options.output === 'json') surroundings.out(`${JSON.stringify(found, null, 2)}\n`);
-  else surroundings.out(textOf(found));
+  if (options.output === 'json') surroundings.out(`${jsonOf(found)}\n`);
+  else surroundings.out(safeLines(textOf(found)));
   return found.ok ? EXIT.ok : EXIT.tampered;
 }
 
-async function verifyOnline({ from, to, tenant, seen: seenFile }: VerifyArguments, vkey: { readonly vkey?: string }, surroundings: Surroundings): Promise<Verification> {
-  const server = new Server(surroundings);
+async function verifyOnline({ from, to, tenant, seen: seenFile, ...where }: VerifyArguments, vkey: { readonly vkey?: string }, surroundings: Surroundings): Promise<Verification> {
+  const server = new Server(surroundings, where);
   if (from !== undefined || to !== undefined) return verifyExport(await fetchExport(server, { from, to, tenant }), vkey);
   const logs = new SeenLogs(seenFile, surroundings.env);
   const name = `${server.url}${tenant === undefined ? '' : ` ${tenant}`}`;

@@ -1,13 +1,29 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { messageOf } from '@aifirst/kernel';
-import { exportLog } from './audit-export';
+import { exportLog, type ExportArguments } from './audit-export';
 import { verifyLog, type VerifyArguments } from './audit-verify';
+import { CommandLine, ENVIRONMENT, timeOf } from './command-line';
 import { CannotDo, EXIT, type ExitCode, type Surroundings } from './exit';
+import { addGet } from './get/get-command';
+import { addPlan } from './plan/plan-command';
+import { Refused } from './refused';
+import { Screen } from './screen/screen';
+import { safeLines } from './screen/shown';
+import { addApply } from './workflows/apply-command';
+import { addOrders } from './workflows/orders-command';
+import { addWatch } from './workflows/watch-command';
 
-const ENVIRONMENT = `
-Environment:
-  AIFIRST_URL    the server (default http://127.0.0.1:7400)
-  AIFIRST_TOKEN  its bearer token (default: the content of DATA_DIR/admin.token, DATA_DIR being .aifirst unless set)`;
+const HELP = `
+Examples:
+  $ aifirst plan intent.yaml                       what would it do?
+  $ aifirst apply intent.yaml                      do it, and show it live
+  $ aifirst get workflows --status rollbackBlocked
+  $ aifirst rollback <id> --reason 'wrong customer'
+  $ aifirst audit verify
+
+Exit code: 0 done, or it ended as was wanted; 1 it ended otherwise, waits for a person, or the server refused; 2 wrong usage;
+3 the server can't be reached; 130 stopped by Ctrl-C. \`audit verify\` has its own: 0 verified, 1 tampered, 2 all else.
+${ENVIRONMENT}`;
 
 const VERIFY_HELP = `
 Examples:
@@ -27,13 +43,37 @@ ${ENVIRONMENT}`;
 
 /** One run of the command line. @param args without node and script @returns the exit code */
 export async function run(args: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
-  let code: ExitCode = EXIT.ok;
+  const commands = new CommandLine(surroundings);
   const program = new Command('aifirst')
     .description('Works with an AI-First Runtime from the command line.')
-    .configureOutput({ writeOut: surroundings.out, writeErr: surroundings.err })
+    .configureOutput({ writeOut: surroundings.out, writeErr: text => { surroundings.err(safeLines(text)); } })
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .showHelpAfterError('(add --help for what there is)')
-    .addHelpText('after', ENVIRONMENT);
+    .option('--server <url>', 'the server, in place of AIFIRST_URL')
+    .addOption(new Option('--token <token>', 'its bearer token; others on this machine may see it: better a file').conflicts('tokenFile'))
+    .option('--token-file <file>', 'the file that holds its bearer token')
+    .addHelpText('after', HELP);
+  addPlan(commands, program);
+  addApply(commands, program);
+  addGet(commands, program);
+  addWatch(commands, program);
+  addOrders(commands, program);
+  addAudit(commands, program);
+
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return commands.code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof Refused) { new Screen(surroundings, 'table').note(...error.lines()); return error.exitCode; }
+    surroundings.err(safeLines(`aifirst: ${error instanceof CannotDo ? error.message : `failed: ${messageOf(error)}`}\n`));
+    return error instanceof CannotDo ? error.exitCode : EXIT.usage;
+  }
+}
+
+function addAudit(commands: CommandLine, program: Command): void {
+  const { surroundings } = commands;
   const audit = program.command('audit').description('The log of everything that happened.');
   audit.command('verify')
     .description('Verifies the log of a server, or an export of it: entries, tree, signatures, producers\' numbers, and that every outcome had a decision and a start before it.')
@@ -45,7 +85,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     .addOption(new Option('--seen <file>', 'where to remember what was seen (default ~/.aifirst/seen.json)').conflicts('offline'))
     .addOption(new Option('-o, --output <format>', 'how to say it').choices(['text', 'json']).default('text'))
     .addHelpText('after', VERIFY_HELP)
-    .action(async (options: VerifyArguments) => { code = await verifyLog(options, surroundings); });
+    .action(async (_: VerifyArguments, command: Command) => { commands.code = await verifyLog(command.optsWithGlobals<VerifyArguments>(), surroundings); });
   audit.command('export')
     .description('Fetches one file with everything that verifying needs.')
     .addOption(new Option('--from <time>', 'at or after this time').argParser(timeOf))
@@ -53,19 +93,5 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     .option('--tenant <tenant>', 'whose log, for an administrator')
     .requiredOption('-o, --output <file>', 'where to write it, `-` for standard output')
     .addHelpText('after', EXPORT_HELP)
-    .action(async (options: { readonly output: string; readonly from?: string; readonly to?: string; readonly tenant?: string }) => { await exportLog(options, surroundings); });
-
-  try {
-    await program.parseAsync([...args], { from: 'user' });
-    return code;
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    surroundings.err(`aifirst: ${error instanceof CannotDo ? error.message : `failed: ${messageOf(error)}`}\n`);
-    return EXIT.usage;
-  }
-}
-
-function timeOf(text: string): string {
-  if (!/^\d{4}-\d\d-\d\d/.test(text) || Number.isNaN(Date.parse(text))) throw new InvalidArgumentError('Not a date or a time of RFC 3339.');
-  return text;
+    .action(async (_: ExportArguments, command: Command) => { await exportLog(command.optsWithGlobals<ExportArguments>(), surroundings); });
 }
