@@ -97,6 +97,7 @@ describe('aifirst audit verify', () => {
     ['options contradict each other', ['--offline', 'x', '--from', '2026-01-01'], () => undefined],
     ['the file is not there', ['--offline', '/nowhere/at/all'], () => undefined],
     ['the format is unknown', ['-o', 'yaml'], () => undefined],
+    ['the token is no file', ['--token-file', '/nowhere/at/all'], () => undefined],
     ['what was seen can\'t be read', [], () => { env['HOME'] = join(folder, 'file'); writeFileSync(env['HOME'], ''); }],
   ])('ends with 2 and one line where %s', async (_, args, arrange) => {
     arrange();
@@ -124,7 +125,7 @@ describe('aifirst', () => {
     expect(help).toMatchObject({ code: 0, err: '' });
     expect(help.out).toContain('aifirst audit verify --offline');
     expect((await aifirst('--help')).out).toMatch(/audit/);
-    expect(await aifirst('plan')).toMatchObject({ code: 2 });
+    expect(await aifirst('approve')).toMatchObject({ code: 2 });
     expect(await aifirst('audit', 'report')).toMatchObject({ code: 2 });
   });
 

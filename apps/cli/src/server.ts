@@ -77,7 +77,7 @@ export class Server {
         waitMs = Math.max(waitMs, (refused.retryAfterS ?? 0) * 1000);
       } catch (error) {
         // Why: nobody there at the first try is told at once; a server that was there is given the time to start again.
-        if (!(error instanceof Unreachable) || attempt >= attempts || (attempt === 1 && error instanceof NobodyThere)) throw error;
+        if (!(error instanceof Lost) || attempt >= attempts || (attempt === 1 && error instanceof NobodyThere)) throw error;
       }
       await pause(waitMs, options.signal);
     }
@@ -136,7 +136,7 @@ export class Server {
     try {
       return { response, bytes: new Uint8Array(await response.arrayBuffer()) };
     } catch (error) {
-      throw new Unreachable(`${this.url} broke off its answer: ${causeOf(error)}`);
+      throw new Lost(`${this.url} broke off its answer: ${causeOf(error)}`);
     }
   }
 
@@ -144,14 +144,18 @@ export class Server {
     try {
       return await fetch(`${this.url}${path}`, { method, headers: { ...headers, authorization: `Bearer ${this.#token}` }, redirect: 'error', signal, ...(body === undefined ? {} : { body: body as Uint8Array<ArrayBuffer> }) });
     } catch (error) {
-      const { code } = ((error as Error).cause ?? {}) as { code?: string };
+      const { code } = ((error as Error).cause ?? {}) as { code?: unknown };
       const message = `can't reach ${this.url}: ${causeOf(error)}`;
-      throw code === 'ECONNREFUSED' || code === 'ENOTFOUND' ? new NobodyThere(message) : new Unreachable(message);
+      if (code === 'ECONNREFUSED' || code === 'ENOTFOUND') throw new NobodyThere(message);
+      // Why: connections have codes; what has none (a redirect, a time-out, a port that is not allowed) comes again.
+      throw typeof code === 'string' ? new Lost(message) : new Unreachable(message);
     }
   }
 }
 
-class NobodyThere extends Unreachable {}
+/** Something got in between: another try may get through. */
+class Lost extends Unreachable {}
+class NobodyThere extends Lost {}
 
 /** Of `fetch`, which says what went wrong in the cause only; that of several addresses has no words of its own. */
 function causeOf(error: unknown): string {

@@ -82,4 +82,4 @@ function valueOf(value: Json | undefined): string {
 }
 
 const isSealed = (value: Json | undefined): value is JsonObject => isObject(value) && (typeof value['$sealed'] === 'string' || (value['sealed'] === true && 'class' in value));
-const sealedText = (value: JsonObject): string => `sealed${typeof value['class'] === 'string' ? ` (${value['class']})` : ''}: whoever may see it is shown it`;
+const sealedText = (value: JsonObject): string => `sealed${typeof value['class'] === 'string' ? ` (${value['class']})` : ''}`;

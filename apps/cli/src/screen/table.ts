@@ -1,4 +1,4 @@
-import { bold, joined, shownOf, type Cell, type Shown } from './shown';
+import { bold, joined, Shown, shownOf, type Cell } from './shown';
 import { cut, padded, widthOf } from './width';
 
 export interface Column { readonly title: string; readonly align?: 'left' | 'right'; /** May be cut where the terminal is too narrow. */ readonly flexible?: boolean }
@@ -11,13 +11,14 @@ export function table(columns: readonly Column[], rows: readonly (readonly Cell[
   const cells = rows.map(row => row.map(shownOf));
   const widths = columns.map(({ title }, index) => cells.reduce((widest, row) => Math.max(widest, widthOf(row[index]!.plain)), widthOf(title)));
   if (width !== null) shrink(columns, widths, width);
-  const last = columns.length - 1;
-  const rowOf = (row: readonly Shown[]): Shown => joined(row.map((cell, index) => {
-    const fitting = cut(cell, widths[index]!);
-    // Why: nothing needs the spaces at the end of a line.
-    return index === last && columns[index]!.align !== 'right' ? fitting : padded(fitting, widths[index]!, columns[index]!.align);
-  }), GAP);
+  const rowOf = (row: readonly Shown[]): Shown => withoutEnd(joined(row.map((cell, index) => padded(cut(cell, widths[index]!), widths[index]!, columns[index]!.align)), GAP));
   return [rowOf(columns.map(({ title }) => bold(title))), ...cells.map(rowOf)];
+}
+
+/** Nobody needs the spaces at the end of a line. */
+function withoutEnd({ spans }: Shown): Shown {
+  const last = spans.findLastIndex(({ text }) => text.trimEnd() !== '');
+  return new Shown(spans.slice(0, last + 1).map((span, index) => (index === last ? { ...span, text: span.text.trimEnd() } : span)));
 }
 
 /** Takes from the widest flexible column until it fits, or none can give any more. */

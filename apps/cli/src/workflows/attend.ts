@@ -69,8 +69,7 @@ export function conclude(view: JsonObject, screen: Screen, wanted: readonly stri
   const status = textOf(view['status']);
   if (!screen.isForPeople) { if (asDocument) screen.document(view); }
   else {
-    const took = Date.parse(textOf(view['endedAt'])) - Date.parse(textOf(view['createdAt']));
-    screen.line(line``, line`${statusText(status)}  ${bold(textOf(view['id']))}${Number.isNaN(took) ? '' : dim(`  ${(took / 1000).toFixed(3)} s`)}`);
+    screen.line(line``, line`${statusText(status)}  ${bold(textOf(view['id']))}`);
     if (status !== 'completed') screen.line(...shownSteps(view, screen.width));
     screen.line(...whyAndWhatNext(view));
     if (PARKED.includes(status)) screen.line(line`${dim('go on watching:')} aifirst watch ${textOf(view['id'])}`);

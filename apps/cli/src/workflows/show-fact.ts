@@ -5,7 +5,7 @@ import { bold, cyan, dim, green, joined, line, red, shownOf, styled, yellow, typ
 import { padded } from '../screen/width';
 import type { Fact } from './facts';
 
-const VERB_WIDTH = 11;
+const VERB_WIDTH = 13;
 const STEP_WIDTH_MAX = 24;
 const DENIALS_MAX = 10;
 
@@ -34,8 +34,7 @@ export class FactLines {
   #told({ name, data }: Fact): readonly Shown[] {
     const step = textOf(data['step']);
     const of = (verb: string, style: readonly Style[], ...more: readonly (Shown | string)[]): readonly Shown[] => {
-      const parts = [padded(styled(verb, ...style), VERB_WIDTH), ...(step === '' ? [] : [padded(bold(step), this.#stepWidth)]), ...more].filter(part => part !== '');
-      return [joined(parts)];
+      return [joined([padded(styled(verb, ...style), VERB_WIDTH), ...(step === '' ? [] : [padded(bold(step), this.#stepWidth)]), ...more.map(shownOf).filter(({ plain }) => plain !== '')])];
     };
     const capability = cyan(Object.hasOwn(this.#capabilities, step) ? this.#capabilities[step]! : '');
     const error = objectOf(data['error']);
@@ -46,7 +45,7 @@ export class FactLines {
       case 'step-started': return of('running', ['cyan'], capability, dim(listOf(data['resources']).map(textOf).join(' ')), attemptText(data['attempt']));
       case 'step-held': return of('held', ['yellow'], capability, 'runs when all else has succeeded');
       case 'step-succeeded': return of('succeeded', ['green'], capability, byText(data));
-      case 'step-failed': return of('failed', ['red'], capability, errorText(error), typeof data['retryAt'] === 'number' ? dim(`is tried again at ${timeText(data['retryAt'])}`) : '');
+      case 'step-failed': return typeof data['retryAt'] === 'number' ? of('tried again', ['yellow'], capability, errorText(error)) : of('failed', ['red'], capability, errorText(error));
       case 'step-unknown': return of('unknown', ['yellow'], capability, errorText(error), data['parked'] === true ? 'nobody but a person can tell whether it happened' : 'the target is being asked whether it happened');
       case 'step-did-not-happen': return of('not done', ['yellow'], capability, 'it did not happen', byText(data));
       case 'step-skipped': return of('skipped', ['dim'], capability, dim(textOf(data['why'])));
@@ -79,8 +78,6 @@ const conflictText = (conflict: JsonObject | null): Shown | string =>
   (conflict === null ? '' : line`${textOf(conflict['what'])}: expected ${textOf(conflict['expected'])}, found ${textOf(conflict['found'])}`);
 const attemptText = (attempt: Json | undefined): Shown | string => (typeof attempt === 'number' && attempt > 1 ? dim(`attempt ${attempt}`) : '');
 const byText = ({ by }: JsonObject): Shown | string => (by === undefined || by === null ? '' : dim(`by ${textOf(by)}`));
-/** Of milliseconds that anybody may have sent. */
-const timeText = (ms: number): string => { const at = new Date(ms); return Number.isNaN(at.getTime()) ? String(ms) : at.toISOString(); };
 
 function decisionsText(data: JsonObject): Shown {
   const counts = new Map<string, number>();
