@@ -21,11 +21,33 @@ export interface SqlStatement {
   readonly functions: readonly NamedObject[];
   /** The highest `$n`; 0: none. */
   readonly parameters: number;
-  /** An update or delete without WHERE, or one that is always true. */
+  /** An update, delete or merge, also in WITH, without WHERE or with one that no column takes part in or that is always true; a truncate. */
   readonly isUnbounded: boolean;
   /** Of the shape, without constants: equal for statements that differ in values alone. */
   readonly fingerprint: string;
 }
 
+/** What a catalogue is asked about besides: PostgreSQL finds each of these by the search path too, and may run somebody's function for it. */
+export interface ReadStatement extends SqlStatement {
+  /** Operators by name, e.g. `+`; one outside pg_catalog may be anybody's. Sorted, without repeats. */
+  readonly operators: readonly NamedObject[];
+  /** Types of casts and column definitions, array types by that of their elements. Sorted, without repeats. */
+  readonly types: readonly NamedObject[];
+  /**
+   * What is picked by a name out of something: `b` of `a.b` and `(a).b`. Where the row `a` has no such column, PostgreSQL calls the
+   * function `b(a)`: none of these may name a function outside pg_catalog that takes one row. Sorted, without repeats.
+   */
+  readonly attributes: readonly string[];
+  /** A TRUNCATE that empties the tables which refer to the named ones too. */
+  readonly cascades: boolean;
+}
+
+/** What is wrong, for tests and figures; the words are in `detail`. */
+export type SqlProblemKind =
+  | 'text' | 'syntax' | 'size' | 'depth' | 'statements' | 'statement' | 'writes' | 'reads' | 'function' | 'relation' | 'type' | 'operator' | 'collation'
+  | 'column' | 'parameter' | 'lock' | 'construct';
+
 /** `detail` says what is not allowed and what to do instead; `offset` in UTF-16 units of the text, null: of the whole. */
 export interface SqlProblem { readonly detail: string; readonly offset: number | null }
+
+export interface KindOfProblem extends SqlProblem { readonly kind: SqlProblemKind }

@@ -1,0 +1,105 @@
+import { invariant, OperationalError } from '@aifirst/kernel';
+import type { ParseResult } from '@pgsql/types';
+import { nestsTooDeep, type Token } from './nesting';
+
+/** Exported by libpg-query's own module of WebAssembly; its wrapper keeps one instance for good, which a too deep statement breaks (see `parse`). */
+interface Parser {
+  _malloc(bytes: number): number;
+  _free(pointer: number): void;
+  _wasm_parse_query_raw(text: number): number;
+  _wasm_free_parse_result(result: number): void;
+  _wasm_fingerprint(text: number): number;
+  _wasm_scan(text: number): number;
+  _wasm_free_string(text: number): void;
+  lengthBytesUTF8(text: string): number;
+  stringToUTF8(text: string, pointer: number, bytes: number): void;
+  UTF8ToString(pointer: number): string;
+  getValue(pointer: number, type: 'i32'): number;
+}
+
+// Why require: the module has no types of its own, and is reached past the package's main file.
+const createParser = require('libpg-query/wasm/libpg-query.js') as (options: object) => Promise<Parser>;
+
+export type Parsed =
+  | { readonly tree: ParseResult; readonly fingerprint: string }
+  /** `character` counts code points from 0. */
+  | { readonly error: string; readonly character: number }
+  | { readonly tooDeep: true };
+
+let ready: Promise<void> | undefined;
+const parsers: Parser[] = [];
+/** One at work and one that waits, so that a broken one is replaced at once. */
+const PARSERS = 2;
+/** Shorter texts can't nest deep enough to break the parser: two characters a level, at the least, and eight thousand levels tried. */
+const LONG_TEXT = 8_192;
+
+/** Of the machine's stack, and of the instance's own. */
+const OVERFLOWS: ReadonlySet<string> = new Set(['RangeError', 'RuntimeError']);
+
+const addParser = async () => { parsers.push(await createParser({ print: () => undefined, printErr: () => undefined })); };
+
+/** Loads the parser, once. */
+export function prepareSqlSyntax(): Promise<void> {
+  ready ??= Promise.all(Array.from({ length: PARSERS }, addParser)).then(() => undefined, error => {
+    ready = undefined;
+    throw error;
+  });
+  return ready;
+}
+
+/**
+ * @param text without NUL and lone surrogates
+ * @throws OperationalError `SQL_PARSER_BUSY` (retryable) when all instances broke within one turn of the event loop
+ */
+export function parse(text: string): Parsed {
+  invariant(ready !== undefined, 'prepareSqlSyntax() has not been awaited');
+  const parser = parsers[0];
+  if (parser === undefined) throw new OperationalError('SQL_PARSER_BUSY', 'the parser of SQL starts again', { retryable: true });
+  try {
+    return parseWith(parser, text);
+  } catch (error) {
+    // Why: an overflow of the stack inside leaves the instance's own stack shorter; after some thirty of them it fails at every statement.
+    parsers.shift();
+    addParser().catch(() => undefined);
+    if (error instanceof Error && OVERFLOWS.has(error.name)) return { tooDeep: true };
+    throw error;
+  }
+}
+
+function parseWith(parser: Parser, text: string): Parsed {
+  const bytes = parser.lengthBytesUTF8(text) + 1;
+  const query = parser._malloc(bytes);
+  parser.stringToUTF8(text, query, bytes);
+  // Why no finally: after a trap the instance is given up whole, and nothing in it may be called again.
+  if (bytes > LONG_TEXT && nestsTooDeep(scan(parser, query))) {
+    parser._free(query);
+    return { tooDeep: true };
+  }
+  const result = parser._wasm_parse_query_raw(query);
+  const error = parser.getValue(result + 8, 'i32');
+  if (error !== 0) {
+    const message = parser.UTF8ToString(parser.getValue(error, 'i32'));
+    const character = Math.max(parser.getValue(error + 16, 'i32') - 1, 0);
+    parser._wasm_free_parse_result(result);
+    parser._free(query);
+    return { error: message, character };
+  }
+  const tree = JSON.parse(parser.UTF8ToString(parser.getValue(result, 'i32'))) as ParseResult;
+  parser._wasm_free_parse_result(result);
+  const fingerprint = takeText(parser, parser._wasm_fingerprint(query));
+  parser._free(query);
+  invariant(/^[0-9a-f]{16}$/.test(fingerprint), 'a statement that was parsed has no fingerprint');
+  return { tree, fingerprint };
+}
+
+/** Of a text that no tokens can be made of: none; the parser then says what is wrong with it. */
+function scan(parser: Parser, query: number): readonly Token[] {
+  const json = takeText(parser, parser._wasm_scan(query));
+  return json.startsWith('{') ? (JSON.parse(json) as { tokens: readonly Token[] }).tokens : [];
+}
+
+function takeText(parser: Parser, pointer: number): string {
+  const text = parser.UTF8ToString(pointer);
+  parser._wasm_free_string(pointer);
+  return text;
+}
