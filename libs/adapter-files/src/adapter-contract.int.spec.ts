@@ -41,5 +41,16 @@ describeAdapter<FilesHarness>('to files', open, [
   changing('fs.mkdir', 'fs.mkdir', { path: 'p/q', parents: true }, 'p/q/theirs'),
   changing('fs.move', 'fs.move', { path: 'a/b', to: 'c' }, 'c/two'),
   changing('fs.move over a file', 'fs.move', { path: 'a/one', to: 'a/b/two', ifExists: 'replace' }, 'a/b/two'),
+  changing('fs.patch', 'fs.patch', { path: 'a/one', patch: '@@ -1 +1 @@\n-one\n\\ No newline at end of file\n+uno\n' }, 'a/one'),
+  changing('fs.copy of a file', 'fs.copy', { path: 'a/one', to: 'p/q/one' }, 'p/q/one'),
+  changing('fs.copy over a file', 'fs.copy', { path: 'a/one', to: 'a/b/two', ifExists: 'replace' }, 'a/b/two'),
+  changing('fs.copy of a folder', 'fs.copy', { path: 'a', to: 'c', recursive: true }, 'c/b/two'),
+  changing('fs.chmod of a file', 'fs.chmod', { path: 'a/one', mode: '0600' }, 'a/one'),
+  {
+    title: 'fs.chmod of a folder',
+    of: ({ root }: FilesHarness): AdapterCase => ({
+      title: 'fs.chmod of a folder', capability: 'fs.chmod', input: { connection: 'docs', path: 'a', mode: '0700' }, disturb: async () => { fs.chmodSync(`${root}/a`, 0o711); },
+    }),
+  },
   changing('fs.delete', 'fs.delete', { path: 'a', recursive: true }, 'a'),
 ]);

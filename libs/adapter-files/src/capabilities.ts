@@ -1,6 +1,8 @@
 import type { CapabilityDescriptor, ResourceTemplate } from '@aifirst/contracts';
 import type { JsonObject } from '@aifirst/kernel';
-import { FILE_MODE, FOLDER_MODE } from './input';
+import { FILE_MODE, FOLDER_MODE, FOUR_DIGITS } from './input';
+import { PATCH_BYTES_MAX } from './patch-text';
+import { COPY_BYTES_MAX, COPY_ENTRIES_MAX } from './verbs/copy';
 import { LIST_ENTRIES_MAX, READ_BYTES_MAX } from './verbs/read';
 
 const connection = { type: 'string', minLength: 1, description: 'A connection of adapter `os`: a folder on the runtime\'s machine.' };
@@ -15,7 +17,7 @@ const object = (properties: JsonObject, required: readonly string[] = Object.key
 
 const written = object({
   path: { type: 'string' },
-  digest: { ...digest, description: 'Of the file\'s content; of a folder, of all it holds (moved or deleted) or of its type and mode (made).' },
+  digest: { ...digest, description: 'Of the file\'s content; of a folder, of all it holds (moved, copied or deleted) or of its type and mode (made, mode changed).' },
   created: { type: 'boolean', description: 'Nothing was at that path before.' },
 });
 const moved = object({ ...(written['properties'] as JsonObject), from: { type: 'string' } });
@@ -44,12 +46,20 @@ export const CAPABILITIES: readonly CapabilityDescriptor[] = [
       ifExists: { enum: ['replace', 'fail'], default: 'replace' } }, ['connection', 'path', 'content'])),
   changing('fs.append', 'Adds to the end of a file; makes the file, and the folders missing on its way, if it is not there. Undo cuts off what was added if nothing follows it.',
     object({ connection, path, content, encoding: { ...encoding, default: 'utf8' } }, ['connection', 'path', 'content'])),
+  changing('fs.patch', 'Applies a unified diff to a text file in UTF-8. Every hunk must fit as it is, at its line or at the only place where its lines stand; else nothing is changed and the hunk is named. The file keeps its owner, mode, access list and kind of line ends; undo brings back the very inode.',
+    object({ connection, path, patch: { type: 'string', maxLength: PATCH_BYTES_MAX, 'x-sensitive': 'content', description: 'A unified diff of this one file. Names in its headers are not looked at.' } })),
   changing('fs.mkdir', 'Makes a folder.',
     object({ connection, path, parents: { type: 'boolean', default: false, description: 'Makes missing parents too, and takes a folder that is there for made.' },
       mode: { type: 'string', pattern: FOLDER_MODE, description: 'Octal; the owner has all rights. Without it 0777 less the umask of the runtime.' } }, ['connection', 'path'])),
   changing('fs.move', 'Renames a file or folder within the connection. Answers with the new path.',
     object({ connection, path, to: path, ifExists: { enum: ['fail', 'replace'], default: 'fail', description: 'A file may replace a file, a folder an empty folder.' } }, ['connection', 'path', 'to']),
     moved, [...AT_PATH, { uri: 'file://{connection}/{to}', access: 'write' }]),
+  changing('fs.copy', `Copies a file or, with \`recursive\`, a folder with all in it (at most ${COPY_ENTRIES_MAX} entries and ${COPY_BYTES_MAX} bytes) and makes the folders missing on its way. A copy keeps content, rights, access lists and user attributes, not owner, times or set-user bits; symbolic links in a folder are copied as links. Answers with the new path.`,
+    object({ connection, path, to: path, ifExists: { enum: ['fail', 'replace'], default: 'fail', description: 'A file may replace a file, a folder an empty folder; what was there is set aside as a whole.' }, recursive: { type: 'boolean', default: false } }, ['connection', 'path', 'to']),
+    moved, [{ uri: 'file://{connection}/{path}', access: 'read' }, { uri: 'file://{connection}/{to}', access: 'write' }]),
   changing('fs.delete', 'Takes a file, an empty folder or, with `recursive`, a folder and all in it away. It is set aside in the root until it can no longer be undone.',
     object({ connection, path, recursive: { type: 'boolean', default: false } }, ['connection', 'path'])),
+  changing('fs.chmod', 'Changes the mode of one file or folder, not of what is in it. Set-user, set-group and sticky bits that are there may stay or go; none may be added.',
+    object({ connection, path, mode: { type: 'string', pattern: FOUR_DIGITS, description: 'Four octal digits.' } }),
+    object({ ...(written['properties'] as JsonObject), mode, previousMode: mode })),
 ];

@@ -37,6 +37,13 @@ const cases: readonly (readonly [title: string, capability: string, input: JsonO
   ['moving a folder', 'fs.move', { path: 'a/b', to: 'c' }],
   ['moving a file over another', 'fs.move', { path: 'a/one', to: 'a/b/two', ifExists: 'replace' }],
   ['moving a folder over another', 'fs.move', { path: 'a/b', to: 'empty', ifExists: 'replace' }],
+  ['patching a file', 'fs.patch', { path: 'log', patch: '@@ -1 +1,2 @@\n line 1\n+line 2\n' }],
+  ['copying a file', 'fs.copy', { path: 'a/one', to: 'p/q/one' }],
+  ['copying a file over another', 'fs.copy', { path: 'a/one', to: 'a/b/two', ifExists: 'replace' }],
+  ['copying a folder', 'fs.copy', { path: 'a', to: 'p/a', recursive: true }],
+  ['copying a folder over another', 'fs.copy', { path: 'a/b', to: 'empty', ifExists: 'replace', recursive: true }],
+  ['changing the mode of a file', 'fs.chmod', { path: 'a/one', mode: '0400' }],
+  ['changing the mode of a folder', 'fs.chmod', { path: 'a', mode: '0711' }],
   ['deleting a file', 'fs.delete', { path: 'a/one' }],
   ['deleting a folder', 'fs.delete', { path: 'a', recursive: true }],
 ];

@@ -20,6 +20,9 @@ const step = fc.oneof(
   fc.record({ path, parents: fc.boolean() }).map(input => ['fs.mkdir', input] as const),
   fc.record({ path, to: path, ifExists: fc.constantFrom('replace', 'fail') }).map(input => ['fs.move', input] as const),
   fc.record({ path, recursive: fc.boolean() }).map(input => ['fs.delete', input] as const),
+  fc.record({ path, to: path, ifExists: fc.constantFrom('replace', 'fail'), recursive: fc.boolean() }).map(input => ['fs.copy', input] as const),
+  fc.record({ path, mode: fc.constantFrom('0700', '0755', '0770', '1755') }).map(input => ['fs.chmod', input] as const),
+  fc.record({ path, patch: fc.constantFrom('@@ -0,0 +1 @@\n+first\n', '@@ -1 +1 @@\n-x\n\\ No newline at end of file\n+y\n', '@@ -1 +1,2 @@\n line\n+more\n') }).map(input => ['fs.patch', input] as const),
 );
 
 function aTree(root: string): void {
@@ -74,6 +77,29 @@ describe('as an ordinary user', () => {
     await asNobody(() => fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: LENGTH_MAX }), doAndUndo), { numRuns: Math.ceil(RUNS / 4) }));
   }, 60_000 + RUNS * 500);
 
+  it('puts a mode back that shut itself out', async () => {
+    await asNobody(async () => {
+      const root = aFolder();
+      try {
+        aTree(root);
+        const tree = snapshot(root);
+        const adapter = new FilesAdapter();
+        for (const [path, mode] of [['a/b/c', '0000'], ['a/b/c', '0200'], ['a', '0000'], ['a/b', '0300']] as const) {
+          const { result, done } = await carryOut(adapter, aFileCall(root, 'fs.chmod', { path, mode }));
+          expect([path, mode, result]).toMatchObject([path, mode, { outcome: 'succeeded', output: { mode } }]);
+          expect(await adapter.probe(done!.call, done!.before)).toEqual(result);
+          expect(await adapter.undo(done!.call, done!.before, done!.after)).toEqual({ outcome: 'undone', verified: true, reason: null });
+          expect(snapshot(root)).toEqual(tree);
+        }
+        // What could not be read beforehand comes back just the same, unless it was changed.
+        fs.chmodSync(`${root}/a/b/c`, 0o200);
+        const opening = (await carryOut(adapter, aFileCall(root, 'fs.chmod', { path: 'a/b/c', mode: '0600' }))).done!;
+        fs.appendFileSync(`${root}/a/b/c`, 'theirs');
+        expect(await adapter.undo(opening.call, opening.before, opening.after)).toMatchObject({ outcome: 'blocked' });
+      } finally { fs.rmSync(root, { recursive: true, force: true }); }
+    });
+  });
+
   it('refuses cleanly what it has no right to', async () => {
     if (!asRoot) return;
     const root = aFolder();
@@ -89,6 +115,9 @@ describe('as an ordinary user', () => {
         for (const [capability, input] of [
           ['fs.write', { path: 'others', content: 'y' }], ['fs.write', { path: 'shared', content: 'y' }], ['fs.append', { path: 'others', content: 'y' }],
           ['fs.read', { path: 'secret' }], ['fs.write', { path: 'closed/f', content: 'y' }], ['fs.list', { path: 'closed' }], ['fs.delete', { path: 'secret' }],
+          ['fs.patch', { path: 'shared', patch: '@@ -1 +1 @@\n-x\n\\ No newline at end of file\n+y\n\\ No newline at end of file\n' }], ['fs.copy', { path: 'secret', to: 'mine' }],
+          ['fs.copy', { path: 'others', to: 'closed/f' }], ['fs.copy', { path: 'closed', to: 'mine', recursive: true }], ['fs.copy', { path: 'shared', to: 'others', ifExists: 'replace' }],
+          ['fs.chmod', { path: 'shared', mode: '0600' }], ['fs.chmod', { path: 'closed', mode: '0755' }],
         ] as const) {
           const { result } = await carryOut(adapter, aFileCall(root, capability, input));
           expect([capability, input, result]).toMatchObject([capability, input, { outcome: 'failed', error: { code: 'PERMISSION_DENIED', clean: true } }]);

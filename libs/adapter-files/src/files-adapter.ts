@@ -1,24 +1,24 @@
 import { CannotDo, type ActResult, type ExecutionAdapter, type Image, type ProbeResult, type StepCall, type UndoResult } from '@aifirst/execution';
-import type { CapabilityDescriptor, Connection } from '@aifirst/contracts';
-import { invariant, type Json, type JsonObject } from '@aifirst/kernel';
+import type { CapabilityDescriptor, Connection, StepPreview } from '@aifirst/contracts';
+import { invariant } from '@aifirst/kernel';
 import * as fs from 'node:fs';
 import { discard, openAside, sweepPrepared } from './aside';
 import { CAPABILITIES } from './capabilities';
-import { contentOf, isReplacing, modeOf } from './input';
 import { forgetKept } from './made-folders';
-import { pathParts } from './path';
+import { prepareStep } from './prepare-step';
+import { previewStep } from './preview/preview-step';
 import { probeFileRoot } from './probe-connection';
 import { cannotDo } from './problems';
 import { openRoot, reopenRoot, rootPathOf } from './root';
 import { findStep, type Act, type ActImage, type Session, type Verb } from './session';
 import { errnoOf, supported } from './system/libc';
 import { Held } from './system/folder';
-import { appending, prepareAppend } from './verbs/append';
-import { deleting, prepareDelete } from './verbs/delete';
-import { moving, prepareMove } from './verbs/move';
-import { placing, type PlaceAfter, type PlaceBefore } from './verbs/place';
-import { folderDigest, placeOf, stageFile, stageFolder, targetOf } from './verbs/stage';
-import { listFolder, readFile } from './verbs/read';
+import { appending } from './verbs/append';
+import { changingMode } from './verbs/chmod';
+import { deleting } from './verbs/delete';
+import { moving } from './verbs/move';
+import { placing, type PlaceAfter } from './verbs/place';
+import { readStep } from './verbs/read';
 
 export interface FilesAdapterOptions {
   /** Called at named points between two moves; a test throws there as a crash would stop the process. */
@@ -28,7 +28,7 @@ export interface FilesAdapterOptions {
 }
 
 type AnyVerb = Verb<ActImage, unknown>;
-const VERBS: Readonly<Record<string, AnyVerb>> = { place: placing, append: appending, delete: deleting, move: moving } as unknown as Readonly<Record<string, AnyVerb>>;
+const VERBS: Readonly<Record<string, AnyVerb>> = { place: placing, append: appending, delete: deleting, move: moving, mode: changingMode } as unknown as Readonly<Record<string, AnyVerb>>;
 const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));
 const READ_ONLY = new Set(['fs.read', 'fs.list']);
 
@@ -55,7 +55,18 @@ export class FilesAdapter implements ExecutionAdapter {
 
   probeConnection(connection: Connection): ReturnType<ExecutionAdapter['probeConnection']> { return probeFileRoot(connection); }
 
-  /** The paths and the folders they are in, whose times of change chain from act to act. An append to a file that is there leaves its folder alone. */
+  /** Everything is opened for reading only, `.aifirst` is not made, and no lock is taken. */
+  async preview(call: StepCall): Promise<StepPreview> {
+    if (!supported) throw new CannotDo('CONNECTION_UNUSABLE', 'files can be changed on Linux only');
+    const held = new Held();
+    try {
+      return await previewStep({ held, root: openRoot(held, rootPathOf(call.connection), true).root }, call);
+    } catch (error) {
+      throw cannotDo(error);
+    } finally { held.close(); }
+  }
+
+  /** The paths and the folders they are in, whose times of change chain from act to act. What leaves its folder alone (an append to a file that is there, a change of mode, the source of a copy) has its path only. */
   serialiseOn(call: StepCall): readonly string[] {
     const configured = call.connection?.config['root'];
     if (READ_ONLY.has(call.capability) || typeof configured !== 'string') return [];
@@ -66,6 +77,7 @@ export class FilesAdapter implements ExecutionAdapter {
       keys.add(`file:${root}/${path}`);
       const undoes = call.key.endsWith('/undo');
       // Why not an undo's: it takes the file away if it was made, and with it perhaps its folder.
+      if (call.capability === 'fs.chmod' || (call.capability === 'fs.copy' && path === call.input['path'])) continue;
       if (call.capability === 'fs.append' && !undoes && !path.includes('\0') && fs.existsSync(`${root}/${path}`)) continue;
       // Why further up: a missing parent is made in the deepest folder there is, and an undo takes made ones away again; the
       // times of change of every folder that an act may touch must follow one another from image to image.
@@ -84,7 +96,7 @@ export class FilesAdapter implements ExecutionAdapter {
     try {
       session = this.begin(held, call);
       await this.sweepNowAndThen(session);
-      return await prepareImage(session, call) as unknown as Image;
+      return await prepareStep(session, call) as unknown as Image;
     } catch (error) {
       if (session?.step !== undefined && session.step !== null && isExpected(error)) await discard(session.aside!, session.step);
       throw cannotDo(error);
@@ -96,7 +108,7 @@ export class FilesAdapter implements ExecutionAdapter {
     const act: Act = { begun: false };
     let session: Session | undefined;
     try {
-      if (READ_ONLY.has(call.capability)) return { outcome: 'succeeded', output: await read(held, call), after: {} };
+      if (READ_ONLY.has(call.capability)) return { outcome: 'succeeded', output: await readStep(held, openRoot(held, rootPathOf(call.connection)).root, call), after: {} };
       session = this.resume(held, call, before as unknown as ActImage);
       return await verbOf(before).execute(session, before as unknown as ActImage, act);
     } catch (error) {
@@ -188,55 +200,4 @@ function verbOf(before: Image): AnyVerb {
   const verb = VERBS[String(before['kind'])];
   invariant(verb !== undefined, 'the image is not one of this adapter');
   return verb;
-}
-
-async function read(held: Held, call: StepCall): Promise<Json> {
-  const { root } = openRoot(held, rootPathOf(call.connection));
-  const { path } = call.input;
-  if (call.capability === 'fs.read') return readFile(held, root, pathParts(path));
-  return listFolder(held, root, path === undefined || path === '' ? [] : pathParts(path), call.input['recursive'] === true);
-}
-
-async function prepareImage(session: Session, { capability, input }: StepCall): Promise<ActImage> {
-  const parts = pathParts(input['path']);
-  const path = parts.join('/');
-  switch (capability) {
-    case 'fs.write': {
-      const content = contentOf(input);
-      const mode = modeOf(input, 'file');
-      const place = placeOf(session, parts);
-      const there = targetOf(place);
-      if (there !== null && !isReplacing(input, 'replace')) throw new CannotDo('EXISTS', 'there is something at that path already');
-      return stageFile(session, path, place, content, mode);
-    }
-    case 'fs.append': {
-      const content = contentOf(input);
-      const place = placeOf(session, parts);
-      return targetOf(place) === null ? stageFile(session, path, place, content, null) : prepareAppend(session, path, place, content);
-    }
-    case 'fs.mkdir': return prepareFolder(session, parts, input);
-    case 'fs.move': return prepareMove(session, parts, pathParts(input['to']), isReplacing(input, 'fail'));
-    case 'fs.delete': return prepareDelete(session, parts, input['recursive'] === true);
-    default: throw new CannotDo('UNKNOWN_CAPABILITY', `\`${capability}\` is not one of this adapter`);
-  }
-}
-
-async function prepareFolder(session: Session, parts: readonly string[], input: JsonObject): Promise<PlaceBefore> {
-  const mode = modeOf(input, 'folder');
-  const place = placeOf(session, parts);
-  const path = parts.join('/');
-  const there = targetOf(place);
-  if (there === null) {
-    if (place.chain.length > 1 && input['parents'] !== true) throw new CannotDo('NOT_FOUND', 'a folder on the way is missing: `parents` makes it');
-    return stageFolder(session, path, place, mode);
-  }
-  if (there.isSymbolicLink()) throw new CannotDo('PATH_ESCAPES_ROOT', 'a symbolic link is at that path; links are never followed');
-  if (!there.isDirectory()) throw new CannotDo('NOT_A_DIRECTORY', 'a file is at that path');
-  if (input['parents'] !== true) throw new CannotDo('EXISTS', 'the folder is there already');
-  const { dev, ino } = there;
-  const seen = { type: 'directory' as const, dev: String(dev), ino: String(ino), mode: 0, uid: 0, gid: 0, nlink: 0, size: 0, mtimeNs: '0', ctimeNs: '0', digest: '', attributes: '', stamp: '' };
-  return {
-    kind: 'place', root: session.rootSeen, aside: { name: '', ino: '' }, path, folder: { dev: '', ino: '', mtimeNs: '' }, chain: [place.chain[0]],
-    target: null, staged: seen, stagedFolders: [], digest: folderDigest(Number(there.mode) & 0o7777), nothing: true,
-  };
 }

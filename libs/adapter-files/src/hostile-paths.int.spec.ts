@@ -23,8 +23,10 @@ beforeEach(() => {
 afterEach(() => fs.rmSync(base, { recursive: true, force: true }));
 const act = (capability: string, input: JsonObject) => carryOut(new FilesAdapter(), aFileCall(root, capability, input));
 
+const PATCH = '@@ -1 +1 @@\n-inside\n\\ No newline at end of file\n+changed\n';
 const everyVerb = (path: string): readonly (readonly [string, JsonObject])[] => [
   ['fs.read', { path }], ['fs.write', { path, content: 'x' }], ['fs.append', { path, content: 'x' }], ['fs.delete', { path, recursive: true }],
+  ['fs.patch', { path, patch: PATCH }], ['fs.copy', { path, to: 'elsewhere', recursive: true }], ['fs.copy', { path: 'd/f', to: path, ifExists: 'replace' }], ['fs.chmod', { path, mode: '0600' }],
   ['fs.move', { path, to: 'elsewhere' }], ['fs.move', { path: 'd/f', to: path, ifExists: 'replace' }],
 ];
 
@@ -84,7 +86,10 @@ describe('names and sizes', () => {
   it('refuses with a code and a sentence', async () => {
     fs.linkSync(`${root}/d/f`, `${root}/again`);
     fs.writeFileSync(`${root}/large`, Buffer.alloc(1024 * 1024 + 1));
-    fs.mkdirSync(`${root}/nested/.aifirst`, { recursive: true });
+    fs.mkdirSync(`${root}/nested/.aifirst`, { recursive: true }); fs.mkdirSync(`${root}/empty`); fs.mkdirSync(`${root}/special`);
+    execFileSync('mkfifo', [`${root}/special/pipe`]);
+    fs.writeFileSync(`${root}/bytes`, Buffer.from([0, 255, 254]));
+    fs.writeFileSync(`${root}/sparse`, ''); fs.truncateSync(`${root}/sparse`, 1024 * 1024 * 1024 + 1);
     const tree = snapshot(root);
     for (const [capability, input, code] of [
       ['fs.read', { path: 'missing' }, 'NOT_FOUND'], ['fs.read', { path: 'd' }, 'IS_A_DIRECTORY'], ['fs.read', { path: 'large' }, 'TOO_LARGE'],
@@ -96,6 +101,14 @@ describe('names and sizes', () => {
       ['fs.move', { path: 'd', to: 'd/e' }, 'INVALID_PATH'], ['fs.move', { path: 'd', to: 'd' }, 'INVALID_PATH'], ['fs.move', { path: 'missing', to: 'x' }, 'NOT_FOUND'],
       ['fs.move', { path: 'large', to: 'd/f' }, 'EXISTS'], ['fs.move', { path: 'large', to: 'd', ifExists: 'replace' }, 'NOT_EMPTY'], ['fs.move', { path: 'd', to: 'large', ifExists: 'replace' }, 'NOT_A_DIRECTORY'],
       ['fs.move', { path: 'd/f', to: 'again', ifExists: 'replace' }, 'HARD_LINKED'], ['fs.move', { path: 'large', to: 'no/where' }, 'NOT_FOUND'], ['fs.move', { path: 'large' }, 'INVALID_PATH'],
+      ['fs.patch', { path: 'd', patch: PATCH }, 'IS_A_DIRECTORY'], ['fs.patch', { path: 'missing', patch: PATCH }, 'NOT_FOUND'], ['fs.patch', { path: 'd/f', patch: 'no diff' }, 'INVALID_INPUT'],
+      ['fs.patch', { path: 'large', patch: PATCH }, 'TARGET_CHANGED'], ['fs.patch', { path: 'bytes', patch: PATCH }, 'NOT_TEXT'], ['fs.patch', { path: 'd/f/x', patch: PATCH }, 'NOT_A_DIRECTORY'],
+      ['fs.copy', { path: 'd', to: 'e' }, 'IS_A_DIRECTORY'], ['fs.copy', { path: 'd', to: 'd/e', recursive: true }, 'INVALID_PATH'], ['fs.copy', { path: 'd/f', to: 'd' }, 'INVALID_PATH'], ['fs.copy', { path: 'missing', to: 'x' }, 'NOT_FOUND'],
+      ['fs.copy', { path: 'large', to: 'd/f' }, 'EXISTS'], ['fs.copy', { path: 'large', to: 'd', ifExists: 'replace' }, 'NOT_EMPTY'], ['fs.copy', { path: 'd', to: 'large', ifExists: 'replace', recursive: true }, 'NOT_A_DIRECTORY'],
+      ['fs.copy', { path: 'large', to: 'empty', ifExists: 'replace' }, 'IS_A_DIRECTORY'], ['fs.copy', { path: 'd/f', to: 'again', ifExists: 'replace' }, 'HARD_LINKED'], ['fs.copy', { path: 'nested', to: 'x', recursive: true }, 'RESERVED'],
+      ['fs.copy', { path: 'special', to: 'x', recursive: true }, 'UNSUPPORTED_TYPE'], ['fs.copy', { path: 'sparse', to: 'x' }, 'TOO_LARGE'], ['fs.copy', { path: 'd/f' }, 'INVALID_PATH'],
+      ['fs.chmod', { path: 'missing', mode: '0644' }, 'NOT_FOUND'], ['fs.chmod', { path: 'again', mode: '0600' }, 'HARD_LINKED'], ['fs.chmod', { path: 'large', mode: '4755' }, 'INVALID_INPUT'],
+      ['fs.chmod', { path: 'd', mode: '1755' }, 'INVALID_INPUT'], ['fs.chmod', { path: 'large', mode: '644' }, 'INVALID_INPUT'],
       ['fs.delete', { path: 'd' }, 'NOT_EMPTY'], ['fs.delete', { path: 'missing' }, 'NOT_FOUND'], ['fs.delete', { path: 'nested', recursive: true }, 'RESERVED'],
       ['fs.write', { path: 'x'.repeat(256), content: '' }, 'INVALID_PATH'],
     ] as const) {
@@ -165,7 +178,8 @@ describe.each([['with openat2', true], ['without openat2', false]])('a racing th
         const [capability, input] = [
           ['fs.read', { path }], ['fs.write', { path, content: 'ours' }], ['fs.append', { path, content: '+' }], ['fs.list', { path: 'd' }],
           ['fs.write', { path: `d/${count}`, content: 'ours' }], ['fs.delete', { path }], ['fs.mkdir', { path: `d/${count}`, parents: true }], ['fs.move', { path, to: `d/${count}` }],
-        ][count % 8] as [string, JsonObject];
+          ['fs.patch', { path, patch: PATCH }], ['fs.copy', { path, to: `d/${count}` }], ['fs.copy', { path: 'd', to: `c/${count}`, recursive: true }], ['fs.chmod', { path, mode: '0600' }], ['fs.chmod', { path: 'd', mode: '0700' }],
+        ][count % 13] as [string, JsonObject];
         const { result, done } = await carryOut(adapter, aFileCall(racing, capability, input));
         if (JSON.stringify(result).includes('SECRET')) throw new Error(`read the outside: ${JSON.stringify(result)}`);
         const key = result.outcome === 'failed' ? result.error.code : result.outcome;

@@ -30,4 +30,11 @@ export const FILE_MODE = '^0?[0-7]{3}$';
 /** A folder its owner can't write into could not be taken back with what is in it. */
 export const FOLDER_MODE = '^0?7[0-7]{2}$';
 
+/** Four octal digits, special bits among them. @throws CannotDo `INVALID_INPUT` */
+export function fourDigitsOf({ mode }: JsonObject): number {
+  if (typeof mode !== 'string' || !new RegExp(FOUR_DIGITS).test(mode)) throw invalid(`\`mode\` does not match ${FOUR_DIGITS}`);
+  return Number.parseInt(mode, 8);
+}
+export const FOUR_DIGITS = '^[0-7]{4}$';
+
 export const isReplacing = (input: JsonObject, byDefault: 'replace' | 'fail'): boolean => (input['ifExists'] ?? byDefault) === 'replace';

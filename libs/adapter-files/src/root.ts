@@ -15,9 +15,9 @@ export function rootPathOf(connection: Pick<Connection, 'config'> | null): strin
 }
 
 /** @throws CannotDo `CONNECTION_UNUSABLE` */
-export function openRoot(held: Held, path: string): { readonly root: Folder; readonly seen: RootSeen } {
+export function openRoot(held: Held, path: string, quiet = false): { readonly root: Folder; readonly seen: RootSeen } {
   try {
-    const root = held.folder(Folder.open(path));
+    const root = held.folder(Folder.open(path, quiet));
     const stats = root.stat();
     return { root, seen: { path, dev: String(stats.dev), ino: String(stats.ino) } };
   } catch (error) {

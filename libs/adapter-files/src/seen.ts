@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { CannotDo } from '@aifirst/execution';
-import { extendedAttributes } from './system/libc';
+import { extendedAttributes, type Name } from './system/libc';
 import { Folder, Held, reopen } from './system/folder';
 import { seeTree } from './tree';
 
@@ -35,7 +35,7 @@ const PIECE_BYTES = 1024 * 1024;
 export const sha256 = (content: string | Buffer): string => `sha256:${createHash('sha256').update(content).digest('hex')}`;
 export const digestOf = (hash: Hash): string => `sha256:${hash.digest('hex')}`;
 export const modeText = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, '0');
-const typeMode = (stats: fs.BigIntStats): number => Number(stats.mode) & 0o7777;
+export const typeMode = (stats: fs.BigIntStats): number => Number(stats.mode) & 0o7777;
 
 /** Feeds a file to a hash, from its start to its end. */
 export async function hashFile(fd: number, hash: Hash): Promise<void> {
@@ -79,11 +79,11 @@ export async function see(folder: Folder, name: string): Promise<Seen | null> {
 }
 
 /** Opens the regular file at a name for reading, or as `flags` say; nothing else is ever opened. */
-export function openFile(held: Held, folder: Folder, name: string, flags = fs.constants.O_RDONLY): number {
+export function openFile(held: Held, folder: Folder, name: Name, flags = fs.constants.O_RDONLY): number {
   const entry = folder.openEntry(name);
   try {
     mustBeFile(fs.fstatSync(entry, { bigint: true }));
-    return held.fd(reopen(entry, flags));
+    return held.fd(reopen(entry, flags, folder.quiet));
   } finally { fs.closeSync(entry); }
 }
 
@@ -120,12 +120,12 @@ async function seeFolder(parent: Folder, name: string): Promise<Seen> {
   } finally { held.close(); }
 }
 
-const basics = (stats: fs.BigIntStats) => ({
+export const basics = (stats: fs.BigIntStats) => ({
   dev: String(stats.dev), ino: String(stats.ino), mode: typeMode(stats), uid: Number(stats.uid), gid: Number(stats.gid),
   nlink: stats.isDirectory() ? 0 : Number(stats.nlink), mtimeNs: String(stats.mtimeNs), ctimeNs: String(stats.ctimeNs),
 });
 
-function attributesDigest(fd: number): string {
+export function attributesDigest(fd: number): string {
   const attributes = extendedAttributes(fd);
   return attributes.length === 0 ? '' : sha256(JSON.stringify(attributes.map(([name, value]) => [name, value.toString('base64')])));
 }

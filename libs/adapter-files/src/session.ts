@@ -22,6 +22,9 @@ export interface Session {
   boundary(name: string): void;
 }
 
+/** What is needed to look at a target without touching it. */
+export type Looking = Pick<Session, 'held' | 'root'>;
+
 /** Locks a folder that is about to get or lose an entry, so that its times of change chain from step to step. */
 export async function lockFolder(session: Session, folder: Folder): Promise<void> {
   const { dev, ino } = folder.stat();

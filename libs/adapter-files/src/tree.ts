@@ -6,9 +6,9 @@ import { digestOf, hashFile } from './seen';
 import { reopen, type Folder } from './system/folder';
 
 /** More than this in one folder tree is refused: reading it would outlast every time-out. */
-const TREE_ENTRIES_MAX = 100_000;
+export const TREE_ENTRIES_MAX = 100_000;
 /** One descriptor each is open on the way down. */
-const TREE_DEPTH_MAX = 200;
+export const TREE_DEPTH_MAX = 200;
 
 interface Walk { readonly digest: Hash | null; readonly stamp: Hash; left: number }
 

@@ -21,11 +21,14 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof syscall === 'string' && typeof code === 'string' ? code : undefined;
 }
 
-/** What Node lacks: exchange and no-replace, resolution beneath a folder, locks, leases, nanosecond times, extended attributes. */
+/** What Node lacks: exchange and no-replace, resolution beneath a folder, locks, leases, nanosecond times, extended attributes, reading a folder by its descriptor. */
 interface Libc {
   openat2(number: number, folder: number, name: Buffer, how: Buffer, bytes: number): number;
   renameat2(number: number, fromFolder: number, from: Buffer, toFolder: number, to: Buffer, flags: number): number;
   openat(folder: number, name: Buffer, flags: number, mode: number): number;
+  getdents64(number: number, folder: number, entries: Buffer, bytes: number): number;
+  faccessat(folder: number, path: Buffer, mode: number, flags: number): number;
+  syncfs: { async(fd: number, done: (error: Error | null, result: number) => void): void };
   flock(fd: number, operation: number): number;
   fcntl(fd: number, command: number, value: number): number;
   futimens(fd: number, times: Buffer): number;
@@ -48,13 +51,16 @@ function libc(): Libc {
     openat2: own.func('syscall', 'long', ['long', 'int', 'void *', 'void *', 'size_t']),
     renameat2: own.func('syscall', 'long', ['long', 'int', 'void *', 'int', 'void *', 'uint']),
     openat: own.func('int openat(int, void *, int, uint)'),
+    getdents64: own.func('syscall', 'long', ['long', 'int', 'void *', 'size_t']),
+    faccessat: own.func('int faccessat(int, void *, int, int)'),
+    syncfs: own.func('int syncfs(int)'),
     flock: own.func('int flock(int, int)'),
     fcntl: own.func('fcntl', 'int', ['int', 'int', 'long']),
     futimens: own.func('int futimens(int, void *)'),
     flistxattr: own.func('long flistxattr(int, void *, size_t)'),
     fgetxattr: own.func('long fgetxattr(int, void *, void *, size_t)'),
     fsetxattr: own.func('int fsetxattr(int, void *, void *, size_t, int)'),
-  } as Libc;
+  } as unknown as Libc;
   return bound;
 }
 
@@ -80,6 +86,38 @@ export const openat = (folder: number, name: Name, flags: number): number => che
 export const NO_REPLACE = 1, EXCHANGE = 2;
 export function renameat2(fromFolder: number, from: Name, toFolder: number, to: Name, flags: number): void {
   checked(libc().renameat2(RENAMEAT2[process.arch]!, fromFolder, terminated(from), toFolder, terminated(to), flags), 'renameat2');
+}
+
+const GETDENTS64: Readonly<Record<string, number>> = { x64: 217, arm64: 61, riscv64: 61, loong64: 61, ia32: 220, arm: 217 };
+const ENTRIES_BYTES = 64 * 1024;
+/** The names in an open folder, from where its descriptor stands on: by the descriptor, so that its flags count. */
+export function namesIn(folder: number): Buffer[] {
+  const names: Buffer[] = [];
+  const entries = Buffer.allocUnsafe(ENTRIES_BYTES);
+  for (;;) {
+    const bytes = checked(libc().getdents64(GETDENTS64[process.arch]!, folder, entries, entries.length), 'getdents64');
+    if (bytes === 0) return names;
+    for (let at = 0; at < bytes; at += entries.readUInt16LE(at + 16)) {
+      const name = Buffer.from(entries.subarray(at + 19, entries.indexOf(0, at + 19)));
+      if (!name.equals(SELF) && !name.equals(PARENT)) names.push(name);
+    }
+  }
+}
+const SELF = Buffer.from('.'), PARENT = Buffer.from('..');
+
+const AT_FDCWD = -100, AT_EACCESS = 0x200;
+/** Throws where this process, by the rights it acts with, may not do that with what is open. `mode` as for access(2). @throws SystemError `EACCES`, `EROFS` */
+export function checkAccess(fd: number, mode: number): void {
+  checked(libc().faccessat(AT_FDCWD, terminated(`/proc/self/fd/${fd}`), mode, AT_EACCESS), 'faccessat');
+}
+
+/** Writes all of a file system to its disk, beside the event loop. */
+export function syncFileSystem(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => libc().syncfs.async(fd, (error, result) => {
+    if (error !== null) reject(error);
+    else if (result < 0) reject(new SystemError(constants.errno.EIO, 'syncfs'));
+    else resolve();
+  }));
 }
 
 const LOCK_EX = 2, LOCK_NB = 4;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CannotDo, type ActResult, type ProbeResult, type UndoResult } from '@aifirst/execution';
@@ -7,7 +7,7 @@ import { folderAt, folderAtIfAny } from '../root';
 import { difference, digestOf, foreignChange, hashFile, inWords, isSameInode, openFile, readRange, see, seeOpenFile, sha256, type Seen } from '../seen';
 import { beginStep, blocked, findStep, prepare, targetChanged, undone, type Act, type ActImage, type Session, type Verb } from '../session';
 import { errnoOf, releaseLease, setModified, takeLease } from '../system/libc';
-import { sync, type Folder } from '../system/folder';
+import { Held, sync, type Folder } from '../system/folder';
 import { contentOf } from '../input';
 import { mustBeWritable, type Place } from './stage';
 
@@ -19,12 +19,22 @@ const BEGUN = 'undo';
 /** How long an undo waits for others to close the file. */
 const OTHERS_MS_MAX = 2_000;
 
-/** @throws CannotDo `HARD_LINKED`: the same content stands under another name too, perhaps outside the root */
+/**
+ * `keepHash` gets the hash of the content as it was read, to go on with.
+ * @throws CannotDo `HARD_LINKED`: the same content stands under another name too, perhaps outside the root
+ */
+export async function lookToAppend({ folder, chain }: Place, keepHash?: (hash: Hash) => void): Promise<Seen> {
+  const held = new Held();
+  try {
+    mustBeWritable(folder, chain[0]);
+    const target = await seeOpenFile(openFile(held, folder, chain[0]), keepHash);
+    if (target.nlink > 1) throw new CannotDo('HARD_LINKED', 'the file has further names, under which it would change as well');
+    return target;
+  } finally { held.close(); }
+}
+
 export async function prepareAppend(session: Session, path: string, place: Place, content: Buffer): Promise<AppendBefore> {
-  mustBeWritable(place.folder, place.chain[0]);
-  const target = await see(place.folder, place.chain[0]);
-  if (target === null) throw targetChanged('the file went away while it was read');
-  if (target.nlink > 1) throw new CannotDo('HARD_LINKED', 'the file has further names, under which it would change as well');
+  const target = await lookToAppend(place);
   const { step, seen: aside } = await prepare(session);
   // Why: after a power failure the folder alone tells that an append may have begun.
   await step.folder.sync();

@@ -1,9 +1,10 @@
+import type * as fs from 'node:fs';
 import { CannotDo, type ActResult, type ProbeResult, type UndoResult } from '@aifirst/execution';
 import { begin, discard, readNote, writeNote, type StepFolder } from '../aside';
 import { TIME_NOT_PUT_BACK, noteUnchanged, putTimeBack, setTime, timeOfMove, type FolderTime } from '../folder-times';
 import { folderAt, folderAtIfAny } from '../root';
 import { difference, inWords, isStill, isUntouched, see, type Seen } from '../seen';
-import { beginStep, blocked, findStep, prepare, lockFolder, seeFolderItself, targetChanged, undone, type Act, type ActImage, type FolderSeen, type Session, type Verb } from '../session';
+import { beginStep, blocked, findStep, prepare, lockFolder, seeFolderItself, targetChanged, undone, type Act, type ActImage, type FolderSeen, type Looking, type Session, type Verb } from '../session';
 import { errnoOf } from '../system/libc';
 import type { Folder } from '../system/folder';
 
@@ -14,15 +15,20 @@ export type DeleteAfter = { readonly folder: FolderTime };
 const GONE = 'item';
 const FOLDER_NOTE = 'folder';
 
-export async function prepareDelete(session: Session, parts: readonly string[], recursive: boolean): Promise<DeleteBefore> {
-  const folder = folderAt(session.held, session.root, parts.slice(0, -1));
+export function lookToDelete({ held, root }: Looking, parts: readonly string[], recursive: boolean): { readonly folder: Folder; readonly name: string; readonly stats: fs.BigIntStats } {
+  const folder = folderAt(held, root, parts.slice(0, -1));
   const name = parts.at(-1)!;
-  const folderSeen = seeFolderItself(folder);
   const stats = folder.lstat(name);
   if (stats === null) throw new CannotDo('NOT_FOUND', 'there is nothing at that path');
-  if (!recursive && stats.isDirectory() && session.held.folder(folder.openFolder(name))?.isEmpty() === false) {
+  if (!recursive && stats.isDirectory() && held.folder(folder.openFolder(name))?.isEmpty() === false) {
     throw new CannotDo('NOT_EMPTY', 'the folder is not empty: `recursive` takes all that is in it');
   }
+  return { folder, name, stats };
+}
+
+export async function prepareDelete(session: Session, parts: readonly string[], recursive: boolean): Promise<DeleteBefore> {
+  const { folder, name } = lookToDelete(session, parts, recursive);
+  const folderSeen = seeFolderItself(folder);
   const target = await see(folder, name);
   if (target === null) throw new CannotDo('NOT_FOUND', 'there is nothing at that path');
   const { seen: aside } = await prepare(session);

@@ -4,7 +4,7 @@ import { TIME_NOT_PUT_BACK, noteUnchanged, putTimeBack, setTime, timeOfMove, typ
 import { takeKeptAway } from '../made-folders';
 import { folderAt, folderAtIfAny } from '../root';
 import { difference, inWords, isSameInode, isStill, isUntouched, see, type Seen } from '../seen';
-import { beginStep, blocked, findStep, prepare, lockFolder, seeFolderItself, targetChanged, undone, type Act, type ActImage, type FolderSeen, type Session, type Verb } from '../session';
+import { beginStep, blocked, findStep, prepare, lockFolder, seeFolderItself, targetChanged, undone, type Act, type ActImage, type FolderSeen, type Looking, type Session, type Verb } from '../session';
 import { errnoOf } from '../system/libc';
 import type { Folder } from '../system/folder';
 import { mustBeWritable } from './stage';
@@ -28,26 +28,30 @@ interface Ends { readonly from: End; readonly to: End }
 const splitPath = (path: string): [readonly string[], string] => { const names = path.split('/'); return [names.slice(0, -1), names.at(-1)!]; };
 const folderPath = (path: string): string => splitPath(path)[0].join('/');
 
-export async function prepareMove(session: Session, from: readonly string[], to: readonly string[], replace: boolean): Promise<MoveBefore> {
+export function lookToMove({ held, root }: Looking, from: readonly string[], to: readonly string[]): { readonly fromFolder: Folder; readonly toFolder: Folder } {
   const path = from.join('/');
   if (`${to.join('/')}/`.startsWith(`${path}/`)) throw new CannotDo('INVALID_PATH', '`to` is the path itself or lies beneath it');
   if (`${path}/`.startsWith(`${to.join('/')}/`)) throw new CannotDo('INVALID_PATH', 'the path lies beneath `to`');
-  const fromFolder = folderAt(session.held, session.root, from.slice(0, -1));
-  const toFolder = folderAt(session.held, session.root, to.slice(0, -1));
+  return { fromFolder: folderAt(held, root, from.slice(0, -1)), toFolder: folderAt(held, root, to.slice(0, -1)) };
+}
+
+export async function prepareMove(session: Session, from: readonly string[], to: readonly string[], replace: boolean): Promise<MoveBefore> {
+  const path = from.join('/');
+  const { fromFolder, toFolder } = lookToMove(session, from, to);
   const seen = { fromFolder: seeFolderItself(fromFolder), toFolder: seeFolderItself(toFolder) };
   const source = await see(fromFolder, from.at(-1)!);
   if (source === null) throw new CannotDo('NOT_FOUND', 'there is nothing at that path');
-  const target = await seeTarget(session, toFolder, to.at(-1)!, source, replace);
+  const target = await seeMoveTarget(session, toFolder, to.at(-1)!, source, replace);
   const { seen: aside } = await prepare(session);
   return { kind: 'move', root: session.rootSeen, aside, path, to: to.join('/'), ...seen, source, target };
 }
 
 /** As rename(2) has it: a file replaces a file, a folder an empty folder. */
-async function seeTarget(session: Session, folder: Folder, name: string, source: Seen, replace: boolean): Promise<Seen | null> {
+export async function seeMoveTarget({ held }: Pick<Looking, 'held'>, folder: Folder, name: string, source: Pick<Seen, 'type' | 'dev' | 'ino'>, replace: boolean): Promise<Seen | null> {
   const stats = folder.lstat(name);
   if (stats === null) return null;
   if (!replace) throw new CannotDo('EXISTS', 'there is something at `to` already');
-  if (stats.isDirectory() && session.held.folder(folder.openFolder(name))?.isEmpty() === false) throw new CannotDo('NOT_EMPTY', 'a folder that is not empty is at `to`');
+  if (stats.isDirectory() && held.folder(folder.openFolder(name))?.isEmpty() === false) throw new CannotDo('NOT_EMPTY', 'a folder that is not empty is at `to`');
   const target = await see(folder, name);
   if (target === null) return null;
   if (target.type !== source.type) throw new CannotDo(target.type === 'directory' ? 'IS_A_DIRECTORY' : 'NOT_A_DIRECTORY', 'a file can\'t replace a folder, nor a folder a file');

@@ -10,8 +10,8 @@ import { errnoOf } from '../system/libc';
 import type { Folder } from '../system/folder';
 
 /**
- * Puts something staged in its place by one rename: a new file or folder (fs.write, fs.append, fs.mkdir), along with the
- * folders missing on the way, which are staged around it; or a new file in exchange for the one that is there.
+ * Puts something staged in its place by one rename: a new file or folder (fs.write, fs.append, fs.mkdir, fs.copy), along with
+ * the folders missing on the way, which are staged around it; or a new one in exchange for the one that is there (fs.patch too).
  * It has happened if and only if what was staged is no longer where it was staged.
  */
 export type PlaceBefore = ActImage & {
@@ -26,6 +26,8 @@ export type PlaceBefore = ActImage & {
   readonly digest: string;
   /** mkdir of a folder that is there: there is nothing to do. */
   readonly nothing: boolean;
+  /** What is placed is a copy of this, which must not have changed until it is placed. */
+  readonly source?: { readonly path: string; readonly folder: Pick<FolderSeen, 'dev' | 'ino'>; readonly seen: Seen };
 };
 export type PlaceAfter = {
   readonly entry: Seen;
@@ -47,6 +49,7 @@ async function execute(session: Session, before: PlaceBefore, act: Act): Promise
   const done = placedFrom(session, step, before);
   if (done !== null) return report(session, step, before, done, null);
   session.boundary('begun');
+  await mustBeUntouched(session, before);
   const { folder, from } = await whereToPlace(session, before);
   const name = before.chain[from]!;
   await lockFolder(session, folder);
@@ -62,6 +65,13 @@ async function execute(session: Session, before: PlaceBefore, act: Act): Promise
   await folder.sync();
   await step.folder.sync();
   return report(session, step, before, from, afterNs);
+}
+
+async function mustBeUntouched(session: Session, { source }: PlaceBefore): Promise<void> {
+  if (source === undefined) return;
+  const names = source.path.split('/');
+  const folder = folderAt(session.held, session.root, names.slice(0, -1));
+  if (!isSameInode(source.folder, folder.stat()) || !(await isUntouched(folder, names.at(-1)!, source.seen))) throw targetChanged('what is copied was changed by somebody else meanwhile');
 }
 
 /** Folders that were missing may have been made by a neighbour meanwhile: then only what is missing still is placed. */
@@ -176,7 +186,10 @@ function report(session: Session, step: StepFolder, before: PlaceBefore, from: n
 }
 
 const succeeded = (before: PlaceBefore, after: PlaceAfter): ActResult & { outcome: 'succeeded' } =>
-  ({ outcome: 'succeeded', output: { path: before.path, digest: before.digest, created: before.target === null && !before.nothing }, after });
+  ({
+    outcome: 'succeeded', after,
+    output: { path: before.path, ...(before.source === undefined ? {} : { from: before.source.path }), digest: before.digest, created: before.target === null && !before.nothing },
+  });
 
 async function probe(session: Session, before: PlaceBefore): Promise<ProbeResult> {
   if (before.nothing) return { outcome: 'didNotHappen' };
@@ -232,7 +245,7 @@ async function takeAway(session: Session, step: StepFolder, before: PlaceBefore,
   if (step.folder.lstat(OURS) === null) {
     const found = folder === null ? null : await see(folder, name);
     if (folder !== null && found !== null) {
-      const what = inTheWay(after.entry, found, () => isEmptyFolder(session, folder, name));
+      const what = inTheWay(before, after.entry, found, () => isEmptyFolder(session, folder, name));
       if (what !== null) return conflict(what, found);
       await noteUnchanged(step, after.folder === null ? [] : [[folder, after.folder]]);
       session.boundary('undo.before');
@@ -251,7 +264,7 @@ async function takeAway(session: Session, step: StepFolder, before: PlaceBefore,
       await writeNote(step, CHECKED, true);
     }
   } else {
-    if (readNote(step.folder, CHECKED) === null && folder !== null && !(await isOurs(step, OURS, after.entry))) {
+    if (readNote(step.folder, CHECKED) === null && folder !== null && !(await isOurs(before, step, OURS, after.entry))) {
       // Why: the crash came between setting aside and looking at what that was.
       step.folder.renameTo(OURS, folder, name);
       return conflict(BEING_CHANGED, await see(folder, name));
@@ -272,14 +285,17 @@ const names = (before: PlaceBefore): string[] => before.path.split('/').slice(0,
 const reasonOf = (kept: readonly string[], timesPutBack: boolean): string | null =>
   kept.length > 0 ? `\`${kept.at(-1)}\` holds something of somebody else and stays until that is gone` : timesPutBack ? null : TIME_NOT_PUT_BACK;
 
-async function isOurs(step: StepFolder, name: string, entry: Seen): Promise<boolean> {
+async function isOurs(before: PlaceBefore, step: StepFolder, name: string, entry: Seen): Promise<boolean> {
   const found = await see(step.folder, name);
-  return found !== null && inTheWay(entry, found, () => true) === null;
+  return found !== null && inTheWay(before, entry, found, () => true) === null;
 }
 
-/** A folder's own times and digest follow what others did in it and took back again: it must be ours, and empty. */
-function inTheWay(expected: Seen, found: Seen, isEmpty: () => boolean): string | null {
-  if (expected.type === 'file' || found.type === 'file') return foreignChange(expected, found);
+/**
+ * The times and digest of a folder that was made follow what others did in it and took back again: it must be ours, and
+ * empty. One that was copied must be as it was, with all it holds.
+ */
+function inTheWay({ source }: PlaceBefore, expected: Seen, found: Seen, isEmpty: () => boolean): string | null {
+  if (expected.type === 'file' || found.type === 'file' || source !== undefined) return foreignChange(expected, found);
   return difference({ ...expected, mtimeNs: '', digest: '' }, { ...found, mtimeNs: '', digest: '' }) ?? (isEmpty() ? null : 'it is not empty');
 }
 function isEmptyFolder(session: Session, folder: Folder, name: string): boolean {
@@ -292,7 +308,7 @@ async function exchangeBack(session: Session, step: StepFolder, before: PlaceBef
   if (folder === null || found === null) return conflict('it is gone', null);
   let timesPutBack = true;
   if (isSameInode(target, folder.lstat(name))) {
-    if (readNote(step.folder, CHECKED) === null && !(await isOurs(step, STAGED, after.entry))) {
+    if (readNote(step.folder, CHECKED) === null && !(await isOurs(before, step, STAGED, after.entry))) {
       // Why: the crash came between the exchange and looking at what it set aside.
       if (step.folder.lstat(STAGED) !== null && !(await bringAside(step, folder, name, target))) throw strayed(step);
       return conflict(BEING_CHANGED, await see(folder, name));

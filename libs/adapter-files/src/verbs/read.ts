@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
-import { CannotDo } from '@aifirst/execution';
+import { CannotDo, type StepCall } from '@aifirst/execution';
 import type { Json } from '@aifirst/kernel';
-import { isReserved } from '../path';
+import { isReserved, pathParts } from '../path';
 import { folderAt } from '../root';
 import { modeText, mustBeFile, openFile, readRange, sha256, timeText } from '../seen';
 import type { Folder, Held } from '../system/folder';
@@ -10,6 +10,13 @@ import type { Folder, Held } from '../system/folder';
 export const READ_BYTES_MAX = 1024 * 1024;
 export const LIST_ENTRIES_MAX = 10_000;
 const LIST_DEPTH_MAX = 200;
+
+/** What fs.read and fs.list answer. */
+export async function readStep(held: Held, root: Folder, { capability, input }: Pick<StepCall, 'capability' | 'input'>): Promise<Json> {
+  const { path } = input;
+  if (capability === 'fs.read') return readFile(held, root, pathParts(path));
+  return listFolder(held, root, path === undefined || path === '' ? [] : pathParts(path), input['recursive'] === true);
+}
 
 /** `content` is text when the bytes are valid UTF-8, else base64; `encoding` says which. */
 export function readFile(held: Held, root: Folder, parts: readonly string[]): Json {
