@@ -154,7 +154,7 @@ export class Server {
 }
 
 /** Something got in between: another try may get through. */
-class Lost extends Unreachable {}
+export class Lost extends Unreachable {}
 class NobodyThere extends Lost {}
 
 /** Of `fetch`, which says what went wrong in the cause only; that of several addresses has no words of its own. */

@@ -1,10 +1,10 @@
 import { Option, type Command } from 'commander';
 import type { JsonObject } from '@aifirst/kernel';
 import { EXIT_CODES_WAITING, type Call, type CommandLine } from '../command-line';
-import { EXIT, type ExitCode } from '../exit';
+import { EXIT, Unreachable, type ExitCode } from '../exit';
 import { textOf } from '../plan/plan';
 import { bold, dim, line } from '../screen/shown';
-import { workflowPath } from '../server';
+import { Lost, workflowPath } from '../server';
 import { attend, conclude, goesOn, interruptible, lastFactOf } from './attend';
 import { shownWorkflow } from './show-workflow';
 import { statusText } from './show-fact';
@@ -59,7 +59,10 @@ async function previewed({ args: [id = ''], server, screen }: Call<unknown>, bod
 async function order({ args: [id = ''], server, screen, surroundings }: Call<unknown>, what: string, body: JsonObject, wanted: readonly string[], wait: boolean): Promise<ExitCode> {
   const path = `${workflowPath(id)}/${what}`;
   const after = wait ? await lastFactOf(server, id) : null;
-  const { body: view } = await server.call('POST', path, { body });
+  const { body: view } = await server.call('POST', path, { body }).catch((error: unknown) => {
+    // Why not try again: an order that came through and is given once more is another order.
+    throw error instanceof Lost ? new Unreachable(`${error.message}; whether it was taken in shows \`aifirst get workflow ${id}\``) : error;
+  });
   if (!wait) {
     if (!screen.isForPeople) screen.document(view);
     else screen.line(...shownWorkflow(view, screen.width));
