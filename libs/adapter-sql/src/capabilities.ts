@@ -1,0 +1,38 @@
+import type { CapabilityDescriptor } from '@aifirst/contracts';
+import type { JsonObject } from '@aifirst/kernel';
+import { OUTPUT_BYTES_MAX, OUTPUT_ROWS_MAX } from './limits';
+
+const connection = { type: 'string', minLength: 1, description: 'A connection of adapter `sql`: a PostgreSQL database.' };
+const sql = (access: 'read' | 'write') => ({
+  type: 'string', minLength: 1, maxLength: 65_536, 'x-sql': access,
+  description: 'One statement; `$1`, `$2` … stand for `params`. A name without a schema is in `public`.',
+});
+const params = {
+  type: 'array', maxItems: 1_000, items: {}, 'x-sensitive': 'params',
+  description: 'Values for `$1`, `$2` …: texts, numbers, booleans, null; an array is a PostgreSQL array, an object is JSON. A JSON array goes as text.',
+};
+const object = (properties: JsonObject, required: readonly string[]): JsonObject =>
+  ({ $schema: 'https://json-schema.org/draft/2020-12/schema', type: 'object', properties, required, additionalProperties: false });
+const output = object({
+  rows: {
+    type: 'array', maxItems: OUTPUT_ROWS_MAX, items: { type: 'object' }, 'x-sensitive': 'rows',
+    description: `At most ${OUTPUT_ROWS_MAX} rows and ${OUTPUT_BYTES_MAX} bytes. Integers beyond 2^53, \`numeric\`, NaN and infinities are texts, \`json\` is JSON (as text where a number in it could not be kept), times are ISO 8601 texts in UTC, bytea is \`\\x\` and hexadecimal, everything else is PostgreSQL's text.`,
+  },
+  rowCount: { type: 'integer', minimum: 0, description: 'Rows read, inserted, updated or deleted by the statement itself.' },
+}, ['rows', 'rowCount']);
+
+export const CAPABILITIES: readonly CapabilityDescriptor[] = [
+  {
+    name: 'sql.query', version: '1.0.0', adapter: 'sql', reversibility: 'readOnly', outcome: 'transactional', undo: 'exact',
+    description: 'Reads with one SELECT, in a read-only transaction.',
+    inputSchema: object({ connection, sql: sql('read'), params }, ['connection', 'sql']), outputSchema: output,
+    resources: [{ uri: 'sql://{connection}', access: 'read' }],
+  },
+  {
+    name: 'sql.execute', version: '1.0.0', adapter: 'sql', reversibility: 'reversible', outcome: 'transactional', undo: 'exact',
+    description: 'Runs one INSERT, UPDATE, DELETE, MERGE or TRUNCATE in a transaction of its own. Undo puts every row back that it changed, also by cascades and triggers.',
+    inputSchema: object({ connection, sql: sql('write'), params }, ['connection', 'sql']), outputSchema: output,
+    resources: [{ uri: 'sql://{connection}', access: 'write' }],
+  },
+];
+export const READ_ONLY = new Set(['sql.query']);

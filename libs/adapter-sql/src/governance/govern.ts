@@ -1,0 +1,57 @@
+import type { Transaction } from '../transaction';
+import { agentRoleNameOf, prepareAgentRole, tried } from './agent-role';
+import { alwaysSql, GOVERNABLE_SQL, INSTALL_LOCK, qualified, ROW_TRIGGER, rowTriggerSql, SCHEMA_SQL, TRUNCATE_TRIGGER, truncateTriggerSql } from './schema';
+
+interface Governable { readonly schema: string; readonly name: string; readonly kind: 'r' | 'p'; readonly hasRow: boolean; readonly hasAlways: boolean; readonly hasTruncate: boolean; readonly isPartition: boolean }
+
+/** `statements`: what somebody with the right to do so should run, without which not everything works. */
+export interface Governed { readonly tables: number; readonly statements: readonly string[] }
+
+/** Installs what is missing: schema, functions, a trigger on every table there is, the role for agents. Repeating it changes nothing. */
+export async function governTables(transaction: Transaction): Promise<Governed> {
+  await transaction.query('SELECT pg_advisory_xact_lock($1)', [INSTALL_LOCK]);
+  const statements: string[] = [];
+  const [state] = await transaction.query<{ there: boolean; own: boolean | null }>(`
+    SELECT n.oid IS NOT NULL AS there, pg_has_role(n.nspowner, 'MEMBER') AS own FROM (SELECT 1) x LEFT JOIN pg_namespace n ON n.nspname = 'aifirst'`);
+  if (state!.there && state!.own !== true) {
+    if (!await canUse(transaction)) return { tables: 0, statements: [await grantSql(transaction)] };
+  } else if (!await tried(transaction, SCHEMA_SQL)) {
+    return { tables: 0, statements: [`${SCHEMA_SQL.trim()}\n${await grantSql(transaction)}`] };
+  }
+  let tables = 0;
+  for (const table of await transaction.query<Governable>(GOVERNABLE_SQL)) {
+    tables++;
+    const missing = missingOn(table);
+    if (missing.length > 0 && !await tried(transaction, missing.join('; '))) statements.push(...missing);
+    if (!table.hasAlways && !table.isPartition) await tried(transaction, alwaysSql(qualified(table.schema, table.name), ROW_TRIGGER));
+    if (table.kind === 'r' && !table.hasTruncate) await tried(transaction, alwaysSql(qualified(table.schema, table.name), TRUNCATE_TRIGGER));
+  }
+  const role = agentRoleOf(transaction);
+  statements.push(...await prepareAgentRole(transaction, role, transaction.target.agentRole !== null));
+  return { tables, statements };
+}
+
+export function agentRoleOf({ target }: Pick<Transaction, 'target'>): string {
+  return target.agentRole ?? agentRoleNameOf(target.config.database!, target.config.user!);
+}
+
+function missingOn({ schema, name, kind, hasRow, hasTruncate, isPartition }: Governable): string[] {
+  const table = qualified(schema, name);
+  return [
+    ...(hasRow || isPartition ? [] : [rowTriggerSql(table)]),
+    ...(hasTruncate || kind === 'p' ? [] : [truncateTriggerSql(table)]),
+  ];
+}
+
+async function canUse(transaction: Transaction): Promise<boolean> {
+  const [row] = await transaction.query<{ can: boolean }>(`
+    SELECT CASE WHEN NOT has_schema_privilege('aifirst', 'USAGE') THEN false WHEN to_regclass('aifirst.effects') IS NULL OR to_regclass('aifirst.images') IS NULL THEN false
+      ELSE (SELECT bool_and(has_table_privilege(t, p)) FROM unnest(ARRAY['aifirst.effects', 'aifirst.images']) t, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p) END AS can`);
+  return row!.can;
+}
+
+async function grantSql(transaction: Transaction): Promise<string> {
+  const [row] = await transaction.query<{ user: string }>('SELECT quote_ident(current_user) AS user');
+  const { user } = row!;
+  return `GRANT USAGE ON SCHEMA aifirst TO ${user}; GRANT SELECT, INSERT, UPDATE, DELETE ON aifirst.effects, aifirst.images TO ${user}; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA aifirst TO ${user};`;
+}

@@ -1,0 +1,35 @@
+import type { Transaction } from '../transaction';
+import { mayReplicate } from '../undo/triggers';
+
+const USER_SCHEMA = `n.nspname <> 'information_schema' AND n.nspname <> 'aifirst' AND n.nspname !~ '^pg_'`;
+const NAMES_MAX = 20;
+
+/** What a connection can't do or can't undo, for a person. */
+export async function limitationsOf(transaction: Transaction, statements: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  const named = async (sql: string, say: (names: string) => string): Promise<void> => {
+    const rows = await transaction.query<{ name: string }>(sql);
+    if (rows.length > 0) found.push(say(`${rows.slice(0, NAMES_MAX).map(({ name }) => `\`${name}\``).join(', ')}${rows.length > NAMES_MAX ? ` and ${rows.length - NAMES_MAX} more` : ''}`));
+  };
+  if (statements.length > 0) found.push(`the connection's user may not do everything that changes and their undo need; what lacks it is refused. Somebody with the right should run:\n${statements.join(';\n')};`);
+  if (!await mayReplicate(transaction)) {
+    found.push('the user may not set session_replication_role: an undo switches triggers of the tables off, which needs their owner and holds writers off meanwhile. GRANT SET ON PARAMETER session_replication_role to it avoids that');
+  }
+  await named(`SELECT n.nspname || '.' || c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'f' AND ${USER_SCHEMA} ORDER BY 1`,
+    names => `foreign tables are not touched: ${names}`);
+  await named(`SELECT n.nspname || '.' || c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') AND c.relrowsecurity AND ${USER_SCHEMA} ORDER BY 1`,
+    names => `row security holds for agents' statements, under a role of their own: ${names}`);
+  await named(`SELECT n.nspname || '.' || c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND c.relpersistence = 'u' AND ${USER_SCHEMA} ORDER BY 1`,
+    names => `unlogged tables lose their rows when the server crashes, and an undo then finds them gone: ${names}`);
+  await named(`SELECT DISTINCT n.nspname || '.' || c.relname || ' (' || t.tgname || ')' AS name FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+      JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_language l ON l.oid = p.prolang
+    WHERE NOT t.tgisinternal AND ${USER_SCHEMA} AND p.pronamespace <> 'aifirst'::regnamespace AND (l.lanname NOT IN ('plpgsql', 'sql', 'internal') OR p.prosrc ~* 'notify|dblink|lo_|nextval|setval') ORDER BY 1`,
+    names => `triggers that may act outside of tables; that is not undone: ${names}`);
+  await named(`SELECT n.nspname || '.' || c.relname || ' (' || k.conname || ')' AS name FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE k.contype = 'f' AND (to_jsonb(k)->>'conperiod')::boolean ORDER BY 1`,
+    names => `an undo of changes to rows under foreign keys with PERIOD is blocked: ${names}`);
+  const [sequences] = await transaction.query<{ there: boolean }>(`SELECT EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'S' AND ${USER_SCHEMA}) AS there`);
+  if (sequences!.there) found.push('numbers drawn from sequences are not given back by an undo');
+  if (transaction.target.isPlainOverNetwork) found.push('the connection is not encrypted: add `?sslmode=verify-full` to `url`');
+  return found;
+}

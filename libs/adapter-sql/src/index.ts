@@ -1,0 +1,2 @@
+export { SqlAdapter, type SqlAdapterOptions } from './sql-adapter';
+export type { ResolveSecret } from './pools';
