@@ -13,7 +13,14 @@ const COMPARISONS_MAX = 5_000_000;
  * @throws CannotDo `INVALID_INPUT` for what is no such diff, `TARGET_CHANGED` naming the hunk that does not apply
  */
 export function patchText(source: string, patch: string): string {
-  const hunks = withLineEndsOf(source, parsed(patch).hunks);
+  const hunks = parsed(patch).hunks;
+  const unix = /(^|[^\r])\n/.test(source), windows = source.includes('\r\n');
+  // Why there and back: so the last line, which has no end, is told from the others by neither.
+  if (windows && !unix && !hunks.some(isWindowsSomewhere)) return apply(source.replaceAll('\r\n', '\n'), hunks).replaceAll('\n', '\r\n');
+  return apply(source, unix && !windows ? withoutReturns(hunks) : hunks);
+}
+
+function apply(source: string, hunks: readonly StructuredPatchHunk[]): string {
   const budget = { left: COMPARISONS_MAX };
   const isSame = (a: string | undefined, b: string): boolean => {
     if (budget.left-- === 0) throw refusal('the patch', 'can\'t be found a place for in reasonable time');
@@ -58,15 +65,15 @@ function parsed(patch: string): StructuredPatch {
   return file;
 }
 
-/** As much as in a patch: a file with both kinds, or none, takes the diff as it is. */
-function withLineEndsOf(source: string, hunks: readonly StructuredPatchHunk[]): readonly StructuredPatchHunk[] {
-  const both = /(^|[^\r])\n/.test(source), windows = source.includes('\r\n');
-  if (both === windows) return hunks;
-  const isEnded = (lines: readonly string[], index: number): boolean => !lines[index]!.startsWith('\\') && lines[index + 1]?.startsWith('\\') !== true;
-  const map = (change: (line: string, index: number, lines: readonly string[]) => string) => hunks.map(hunk => ({ ...hunk, lines: hunk.lines.map(change) }));
+/** The line has an end, so it shows of which kind: the one before "\ No newline at end of file" has none. */
+const isEnded = (lines: readonly string[], index: number): boolean => !lines[index]!.startsWith('\\') && lines[index + 1]?.startsWith('\\') !== true;
+const isWindowsSomewhere = ({ lines }: StructuredPatchHunk): boolean => lines.some((line, index) => line.endsWith('\r') && isEnded(lines, index));
+
+/** Without the carriage returns of a diff that has them throughout. */
+function withoutReturns(hunks: readonly StructuredPatchHunk[]): readonly StructuredPatchHunk[] {
   const ended = hunks.flatMap(({ lines }) => lines.filter((_, index) => isEnded(lines, index)));
-  if (windows) return ended.some(line => line.endsWith('\r')) ? hunks : map((line, index, lines) => (isEnded(lines, index) ? `${line}\r` : line));
-  return ended.length > 0 && ended.every(line => line.endsWith('\r')) ? map(line => line.replace(/\r$/, '')) : hunks;
+  if (ended.length === 0 || !ended.every(line => line.endsWith('\r'))) return hunks;
+  return hunks.map(hunk => ({ ...hunk, lines: hunk.lines.map(line => line.replace(/\r$/, '')) }));
 }
 
 /** The hunks, each with the line it is found at. */
