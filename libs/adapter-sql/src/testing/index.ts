@@ -1,1 +1,2 @@
 export * from './sql-stand';
+export * from './random-statements';

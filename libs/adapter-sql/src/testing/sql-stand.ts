@@ -36,16 +36,31 @@ export interface Done { readonly call: StepCall; readonly before: JsonObject; re
 
 export const kept = <T>(image: T): T => JSON.parse(JSON.stringify(image)) as T;
 
+export interface StandOptions {
+  /** The adapter's user is no superuser, but owns the database and its tables. */
+  readonly asOwner?: boolean;
+  /** Reaches the server at that host and port in place of its socket. */
+  readonly at?: { readonly host: string; readonly port: number };
+  readonly config?: JsonObject;
+}
+
 /** A database of its own with these tables, and an adapter connected to it. */
-export async function openStand(postgres: TestPostgres, schema: string, options: { readonly user?: string; readonly url?: string; readonly config?: JsonObject } = {}): Promise<SqlStand> {
+export async function openStand(postgres: TestPostgres, schema: string, options: StandOptions = {}): Promise<SqlStand> {
   const database = `t${randomUUID().replaceAll('-', '')}`;
   const reached = await postgres.createDatabase(database);
   const other = new Client(reached);
   await other.connect();
   other.on('error', () => undefined);
+  const { host, port, password } = reached;
+  let user = reached.user;
+  if (options.asOwner === true) {
+    user = `o${database}`;
+    await other.query(`CREATE ROLE ${user} LOGIN CREATEROLE PASSWORD '${password}'; ALTER DATABASE ${database} OWNER TO ${user}; ALTER SCHEMA public OWNER TO ${user}; SET ROLE ${user}`);
+  }
   await other.query(schema);
-  const { host, port, user, password } = reached;
-  const url = options.url?.replace('DATABASE', database) ?? `postgres://${options.user ?? user}@socket/${database}?host=${encodeURIComponent(host)}&port=${port}`;
+  await other.query('RESET ROLE');
+  const place = options.at === undefined ? `socket/${database}?host=${encodeURIComponent(host)}&port=${port}` : `${options.at.host}:${options.at.port}/${database}`;
+  const url = `postgres://${user}@${place}`;
   const connection: Connection = { tenant: 'acme', name: 'crm', adapter: 'sql', config: { url, ...options.config }, secretRefs: { password: 'env:PASSWORD' }, labels: {}, revision: 1, digest: `sha256:${database}` };
   const adapters: SqlAdapter[] = [];
   const newAdapter = (more: Partial<SqlAdapterOptions> = {}): SqlAdapter => {

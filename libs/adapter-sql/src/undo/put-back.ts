@@ -28,7 +28,7 @@ export async function findForeign(transaction: Transaction, effect: string, rela
  * @returns whether all is as before now
  */
 export async function putBack(transaction: Transaction, effect: string, relations: readonly Relation[], isReplica: boolean): Promise<boolean> {
-  const groups = isReplica ? relations.map(relation => [relation]) : [relations];
+  const groups = isReplica ? relations.map(relation => [relation]) : relations.length === 0 ? [] : [relations];
   const expected = new Map<Relation, string>();
   for (const relation of relations) {
     const { shape, sql } = waysOf(effect, relation, '');
