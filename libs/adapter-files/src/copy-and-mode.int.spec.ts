@@ -82,6 +82,8 @@ describe('a copy', () => {
     fs.mkdirSync(`${root}/large`);
     for (const name of ['a', 'b']) { fs.writeFileSync(`${root}/large/${name}`, ''); fs.truncateSync(`${root}/large/${name}`, 600 * 1024 * 1024); }
     expect((await act('fs.copy', { path: 'large', to: 'copy', recursive: true })).result).toMatchObject({ outcome: 'failed', error: { code: 'TOO_LARGE', detail: 'it holds more than 1073741824 bytes', clean: true } });
+    fs.truncateSync(`${root}/large/a`, 1024 * 1024 * 1024 + 1);
+    expect((await act('fs.copy', { path: 'large/a', to: 'copy' })).result).toMatchObject({ outcome: 'failed', error: { code: 'TOO_LARGE' } });
     expect(fs.readdirSync(`${root}/.aifirst/prepared`)).toEqual([]);
   }, 60_000);
 

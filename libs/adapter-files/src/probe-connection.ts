@@ -78,6 +78,6 @@ function tryRenames(held: Held, trial: Folder): string[] {
     if (errnoOf(error) === undefined) throw error;
     limitations.push('the file system gives no leases: an undo of fs.append can\'t keep others from writing in the very instant it cuts off');
   }
-  if (process.geteuid!() !== 0) limitations.push('files of other users can be read, moved and deleted as rights allow, but not replaced: their owner could not be kept');
+  if (process.geteuid!() !== 0) limitations.push('files of other users can be read, copied, moved and deleted as rights allow, but neither replaced, as their owner could not be kept, nor given another mode');
   return limitations;
 }

@@ -1,11 +1,10 @@
+import type { Hash } from 'node:crypto';
 import { CannotDo, type StepCall } from '@aifirst/execution';
 import type { FileState, StepPreview } from '@aifirst/contracts';
-import { digestOf } from '../seen';
-import type { Hash } from 'node:crypto';
 import { contentOf as contentOfInput, isReplacing, modeOf } from '../input';
 import { pathParts } from '../path';
 import { lookToMake } from '../prepare-step';
-import { modeText, see, typeMode, type Seen } from '../seen';
+import { digestOf, modeText, see, typeMode, type Seen } from '../seen';
 import type { Looking } from '../session';
 import { survey, type Counts } from '../survey';
 import { TREE_ENTRIES_MAX } from '../tree';
@@ -167,15 +166,16 @@ async function previewCopy(looking: Looking, { input, signal }: StepCall, change
   changes.touch(toPath);
   const handedOn = Number(place.folder.stat().mode) & SET_GROUP;
   const counts = await surveySource(toCopy, signal, met => {
-    if (met.path !== '' || target === null) {
-      changes.addMet(toPath + met.path, 'create', met, mode => (!met.stats.isDirectory() ? mode & (met.stats.isSymbolicLink() ? 0o7777 : RIGHTS) : (mode & RIGHTS) | handedOn | (met.path === '' ? OWNER_RIGHTS : 0)));
-    } else if (stats.isDirectory()) {
-      changes.add(toPath, 'change', stateOf(target), folderState((typeMode(stats) & RIGHTS) | handedOn | OWNER_RIGHTS));
-    }
+    if (!stats.isDirectory()) return;
+    const top = met.path === '' ? OWNER_RIGHTS : 0;
+    if (top !== 0 && target !== null) changes.add(toPath, 'change', stateOf(target), folderState((typeMode(stats) & RIGHTS) | handedOn | top));
+    else changes.addMet(toPath + met.path, 'create', met, mode => (mode & RIGHTS) | (met.stats.isDirectory() ? handedOn | top : 0));
   });
-  if (target !== null && !stats.isDirectory()) {
-    const source = (await see(folder, name))!;
-    changes.add(toPath, 'change', stateOf(target), stateOf({ ...source, mode: source.mode & RIGHTS }), { before: contentOf(place.folder, place.chain[0], target.size), after: contentOf(folder, name, source.size) });
+  if (!stats.isDirectory()) {
+    const source = await see(folder, name);
+    if (source === null) throw new CannotDo('TARGET_CHANGED', 'what is copied went away');
+    const before = target === null ? null : contentOf(place.folder, place.chain[0], target.size);
+    changes.add(toPath, target === null ? 'create' : 'change', target === null ? null : stateOf(target), stateOf({ ...source, mode: source.mode & RIGHTS }), { before, after: contentOf(folder, name, source.size) });
   }
   const what = stats.isDirectory() ? `the folder \`${path}\` (${inAll(counts)})` : `\`${path}\` (${bytes(counts.bytes)})`;
   return `copies ${what} to \`${toPath}\`${target === null ? '' : ' in place of what is there'}${parents.replace(' and ', ' and makes ')}`;

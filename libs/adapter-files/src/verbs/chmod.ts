@@ -7,7 +7,7 @@ import { folderAt, folderAtIfAny } from '../root';
 import { attributesDigest, basics, difference, foreignChange, inWords, isSameInode, isUntouched, modeText, mustBeFile, openFile, see, sha256, typeMode, type Seen } from '../seen';
 import { beginStep, blocked, findStep, prepare, targetChanged, undone, type Act, type ActImage, type Looking, type Session, type Verb } from '../session';
 import { errnoOf } from '../system/libc';
-import { Held, sync, type Folder } from '../system/folder';
+import { Held, reopen, sync, type Folder } from '../system/folder';
 import { folderDigest } from './stage';
 
 /**
@@ -111,7 +111,7 @@ async function execute(session: Session, before: ModeBefore, act: Act): Promise<
     act.begun = false;
     throw isElsewhere ? targetChanged(CHANGED) : new CannotDo('PERMISSION_DENIED', 'the file system does not take that mode');
   }
-  await keepOnDisk(folder, name);
+  await keepOnDisk(folder, entry);
   return report(session, before);
 }
 
@@ -133,12 +133,11 @@ function isAsSeen(entry: number, seen: Seen): boolean {
     && (seen.type === 'directory' || (ctimeNs === seen.ctimeNs && mtimeNs === seen.mtimeNs && Number(stats.size) === seen.size));
 }
 
-async function keepOnDisk(folder: Folder, name: string): Promise<void> {
+/** What its mode keeps us from opening is written with its folder: the journals of common file systems know no other order. */
+async function keepOnDisk(folder: Folder, entry: number): Promise<void> {
   const held = new Held();
   try {
-    const stats = folder.lstat(name);
-    if (stats?.isDirectory() === true) await held.folder(folder.openFolder(name))?.sync();
-    else if (stats?.isFile() === true) await sync(openFile(held, folder, name));
+    await sync(held.fd(reopen(entry, fs.constants.O_RDONLY)));
   } catch (error) {
     if (errnoOf(error) !== 'EACCES') throw error;
     await folder.sync();
@@ -174,7 +173,7 @@ async function probe(session: Session, before: ModeBefore): Promise<ProbeResult>
   const [folders, name] = splitPath(before.path);
   const folder = folderAtIfAny(session.held, session.root, folders);
   if (step.begun && hasMode(folder, name, before.target, before.mode)) {
-    await keepOnDisk(folder!, name);
+    await keepOnDisk(folder!, session.held.fd(folder!.openEntry(name)));
     return report(session, before);
   }
   if (step.begun && !hasMode(folder, name, before.target, before.target.mode)) {
@@ -207,7 +206,7 @@ async function undo(session: Session, before: ModeBefore, after: ModeAfter): Pro
     setMode(entry, found.mode);
     return conflict('it is being changed by somebody else', (await look(folder, name))?.seen ?? null);
   }
-  await keepOnDisk(folder, name);
+  await keepOnDisk(folder, entry);
   const now = await look(folder, name);
   const wrong = now?.seen.mode !== target.mode ? 'the file system did not take the mode it had' : before.wasRead && now.wasRead && now.seen.attributes !== target.attributes ? 'its access list is another' : null;
   return undone(wrong === null, wrong);

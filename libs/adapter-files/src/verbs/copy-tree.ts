@@ -4,7 +4,7 @@ import { isReserved } from '../path';
 import { mustBeFile, openFile } from '../seen';
 import { targetChanged } from '../session';
 import type { Bounds } from '../survey';
-import { extendedAttributes, setExtendedAttribute, syncFileSystem, type Name } from '../system/libc';
+import { errnoOf, extendedAttributes, setExtendedAttribute, syncFileSystem, type Name } from '../system/libc';
 import { Held, sync, type Folder } from '../system/folder';
 import { SET_GROUP, inherit } from './stage';
 
@@ -79,7 +79,14 @@ export async function copyFolder(from: Folder, name: Name, to: Folder, toName: N
 }
 
 function copyLink(from: Folder, name: Buffer, to: Folder, placed: Folder): void {
-  fs.symlinkSync(fs.readlinkSync(from.at(name), { encoding: 'buffer' }), to.at(name));
+  let target: Buffer;
+  try {
+    target = fs.readlinkSync(from.at(name), { encoding: 'buffer' });
+  } catch (error) {
+    if (errnoOf(error) === 'EINVAL' || errnoOf(error) === 'ENOENT') throw targetChanged('what is copied is being changed by somebody else');
+    throw error;
+  }
+  fs.symlinkSync(target, to.at(name));
   const { mode, gid } = placed.stat();
   if ((Number(mode) & SET_GROUP) !== 0) fs.lchownSync(to.at(name), -1, Number(gid));
 }
