@@ -1,7 +1,10 @@
 export interface Token { readonly text: string; readonly tokenName: string }
 
-/** Words of one chain without a comma, over all brackets that are open. The parser's own stack holds some ten thousand. */
-const CHAIN_MAX = 5_000;
+/**
+ * Words of one chain without a comma, over all brackets that are open. The parser bears 3,000 levels of
+ * the worst kind, which take two words each.
+ */
+const CHAIN_MAX = 4_000;
 
 /**
  * An upper bound of how deep the tree of these tokens can be, held against what the parser bears. What stands on both sides of a comma is

@@ -1,4 +1,5 @@
 import type { Node } from '@pgsql/types';
+import { fingerprintOf } from './fingerprint';
 import { parse } from './parser';
 import { problem, Refused, unitsOfBytes, unitsOfCharacters } from './problem';
 import { statementRefusal } from './refusals';
@@ -33,14 +34,14 @@ export function readStatement(text: string, { allow }: ReadOptions = {}): ReadRe
   if (first?.stmt === undefined) return { problem: problem('statements', 'there is no statement') };
   if (second !== undefined) return { problem: problem('statements', 'one statement at a time: make the others steps of their own', startOf(text, second.stmt_location ?? 0)) };
   try {
-    return { statement: readTree(text, first.stmt, parsed.fingerprint, allow) };
+    return { statement: readTree(text, first.stmt, allow) };
   } catch (error) {
     if (error instanceof Refused) return { problem: problem(error.kind, error.detail, error.at === null ? null : unitsOfBytes(text, error.at)) };
     throw error;
   }
 }
 
-function readTree(text: string, root: Node, fingerprint: string, allow: ReadOptions['allow']): ReadStatement {
+function readTree(text: string, root: Node, allow: ReadOptions['allow']): ReadStatement {
   const kind = Object.keys(root)[0] ?? '';
   const verb = VERBS.get(kind);
   if (verb === undefined) throw new Refused('statement', statementRefusal(kind), null);
@@ -50,7 +51,7 @@ function readTree(text: string, root: Node, fingerprint: string, allow: ReadOpti
   if (allow === 'read' && !readOnly) throw new Refused('writes', 'a query changes nothing: use `sql.execute` to change rows', null);
   if (allow === 'write' && readOnly) throw new Refused('reads', 'this changes no row: use `sql.query` to read', null);
   return {
-    text, verb, readOnly, fingerprint,
+    text, verb, readOnly,
     reads: reader.reads.sorted(),
     writes: reader.writes.sorted(),
     functions: reader.functions.sorted(),
@@ -60,6 +61,7 @@ function readTree(text: string, root: Node, fingerprint: string, allow: ReadOpti
     parameters: parametersOf(reader.parameters),
     isUnbounded: reader.isUnbounded,
     cascades: reader.cascades,
+    fingerprint: fingerprintOf(root),
   };
 }
 
