@@ -1,2 +1,3 @@
 export * from './sql-stand';
 export * from './random-statements';
+export * from './cutting-proxy';

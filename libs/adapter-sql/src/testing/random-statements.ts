@@ -28,7 +28,11 @@ export const RANDOM_SCHEMA = `
   CREATE TRIGGER log_it AFTER INSERT OR UPDATE OR DELETE ON account FOR EACH ROW EXECUTE FUNCTION log_it();
   CREATE TRIGGER log_it AFTER INSERT OR UPDATE OR DELETE ON part FOR EACH ROW EXECUTE FUNCTION log_it();
   CREATE TRIGGER touch BEFORE UPDATE ON account FOR EACH ROW EXECUTE FUNCTION touch();
-  CREATE CONSTRAINT TRIGGER mirror AFTER UPDATE OR DELETE ON tree DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mirror();
+  CREATE CONSTRAINT TRIGGER mirror AFTER UPDATE OR DELETE ON tree DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mirror();`;
+
+/** Puts the same rows into every table again. */
+export const RANDOM_ROWS = `
+  TRUNCATE account, by_cascade, below_cascade, by_null, by_default, by_restrict, by_deferred, tree, part, bag, base, derived, log RESTART IDENTITY;
   INSERT INTO account (id, code, tags, doc, data, big, amount, ratio, bytes, span, place, days) SELECT i, 'c' || i, ARRAY['a', NULL, 'b"c'], '{"b": 1,  "a":2}', '{"n": 12345678901234567890}', repeat('x', i * 900),
     i * 1.5, 0.1 * i, '\\x00ff', '1 mon 2 days', ROW(i, 'p')::point3, '[2024-01-01,2024-02-01)' FROM generate_series(1, 8) i;
   INSERT INTO by_cascade (account, note) SELECT 1 + i % 8, 'n' || i FROM generate_series(1, 16) i;
