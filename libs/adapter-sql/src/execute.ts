@@ -1,8 +1,9 @@
-import type { ActResult, Image, ProbeResult, StepCall } from '@aifirst/execution';
+import { CannotDo, type ActResult, type Image, type ProbeResult, type StepCall } from '@aifirst/execution';
 import { invariant, type Json } from '@aifirst/kernel';
 import { checkCompleteness } from './completeness';
 import { claimStep, sealEffect, touchedBy, type Effect } from './effects';
 import { failureOf } from './failures';
+import { dangerOf } from './governance/agent-role';
 import { agentRoleOf } from './governance/govern';
 import { ident } from './governance/schema';
 import { lockOutput, openOutput } from './kept-output';
@@ -51,8 +52,13 @@ export async function runChange({ pools, boundary }: Workplace, call: StepCall, 
   });
 }
 
-/** What follows is the agent's: rights on rows alone. */
-export const asAgent = (transaction: Transaction): Promise<void> => transaction.run(`SET LOCAL ROLE ${ident(agentRoleOf(transaction))}`);
+/** What follows is the agent's: rights on rows alone. @throws CannotDo `FORBIDDEN` */
+export async function asAgent(transaction: Transaction): Promise<void> {
+  const role = agentRoleOf(transaction);
+  const danger = transaction.target.agentRole === null ? null : await dangerOf(transaction, role);
+  if (danger !== null) throw new CannotDo('FORBIDDEN', danger);
+  await transaction.run(`SET LOCAL ROLE ${ident(role)}`);
+}
 
 /** Has what was put off happen now, still as the agent: deferred triggers, cascades of deferred foreign keys. Nothing is left for COMMIT. */
 export const settled = (transaction: Transaction): Promise<void> => transaction.run('SET CONSTRAINTS ALL IMMEDIATE; SET LOCAL ROLE NONE');

@@ -6,60 +6,51 @@ import { ident, qualified } from './schema';
 export const agentRoleNameOf = (database: string, user: string): string =>
   `aifirst_agent_${createHash('sha256').update(JSON.stringify([database, user])).digest('hex').slice(0, 16)}`;
 
-interface Missing { readonly statement: string }
-
 /**
  * The role that agents' statements run under: of the rights of the connection's user those on rows and sequences, nothing else.
  * @returns what it could not do itself, as statements for somebody who may
  */
 export async function prepareAgentRole(transaction: Transaction, role: string, isGiven: boolean): Promise<string[]> {
-  const undone: string[] = [];
-  if (!isGiven) {
-    const [known] = await transaction.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role]);
-    if (known === undefined && !await tried(transaction, `CREATE ROLE ${ident(role)} NOLOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS`)) {
-      return [`CREATE ROLE ${ident(role)} NOLOGIN NOINHERIT`, `GRANT ${ident(role)} TO CURRENT_USER -- as that user: the connection's`];
-    }
-  }
+  const [known] = await transaction.query<{ there: boolean; user: string }>('SELECT to_regrole(quote_ident($1)) IS NOT NULL AS there, current_user AS user', [role]);
+  const make = `CREATE ROLE ${ident(role)} NOLOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS`;
+  const join = `GRANT ${ident(role)} TO ${ident(known!.user)}`;
+  if (!known!.there && (isGiven || !await tried(transaction, make))) return [make, join, ...await missing(transaction, role, false)];
   const asAgent = `SET LOCAL ROLE ${ident(role)}; SET LOCAL ROLE NONE`;
-  if (!await tried(transaction, asAgent) && !(await tried(transaction, `GRANT ${ident(role)} TO CURRENT_USER`) && await tried(transaction, asAgent))) {
-    const [row] = await transaction.query<{ user: string }>('SELECT current_user AS user');
-    return [`GRANT ${ident(role)} TO ${ident(row!.user)}`];
-  }
-  const { problem } = await dangerOf(transaction, role);
-  if (problem !== null) return [problem];
-  if (isGiven) return [];
-  for (const { statement } of await missing(transaction, role)) await tried(transaction, statement);
-  return [...undone, ...(await missing(transaction, role)).map(({ statement }) => statement)];
+  const maySet = await tried(transaction, asAgent) || (await tried(transaction, join) && await tried(transaction, asAgent));
+  const danger = await dangerOf(transaction, role);
+  if (danger !== null) return [`-- ${danger}`];
+  if (!isGiven) for (const statement of await missing(transaction, role, true)) await tried(transaction, statement);
+  return [...(maySet ? [] : [join]), ...(isGiven ? [] : await missing(transaction, role, true))];
 }
 
-/** A role that may do more than touch rows could reach what undo relies on. */
-async function dangerOf(transaction: Transaction, role: string): Promise<{ readonly problem: string | null }> {
+/** A role that may do more than touch rows could reach what undo relies on. null: it can't. */
+export async function dangerOf(transaction: Transaction, role: string): Promise<string | null> {
   const [row] = await transaction.query<{ powerful: boolean; schema: boolean; member: boolean }>(`
-    SELECT rolsuper OR rolbypassrls OR rolcreaterole OR rolreplication AS powerful, has_schema_privilege(oid, 'aifirst', 'USAGE, CREATE') AS schema,
-      EXISTS (SELECT 1 FROM pg_class c WHERE c.relnamespace = 'aifirst'::regnamespace AND pg_has_role(r.oid, c.relowner, 'MEMBER')) AS member
-    FROM pg_roles r WHERE rolname = $1`, [role]);
+    SELECT r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolreplication OR EXISTS (SELECT 1 FROM pg_roles p WHERE p.rolname IN ('pg_read_all_data', 'pg_write_all_data', 'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files') AND pg_has_role(r.oid, p.oid, 'MEMBER')) AS powerful,
+      coalesce((SELECT has_schema_privilege(r.oid, n.oid, 'USAGE, CREATE') FROM pg_namespace n WHERE n.nspname = 'aifirst'), false) AS schema,
+      EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'aifirst' AND pg_has_role(r.oid, c.relowner, 'MEMBER')) AS member
+    FROM pg_roles r WHERE r.rolname = $1`, [role]);
   const bad = row === undefined ? 'is not there' : row.powerful ? 'may do more than a role for agents should' : row.schema || row.member ? 'can reach schema `aifirst`' : null;
-  return { problem: bad === null ? null : `-- the role \`${role}\` ${bad}: take that from it, or name another in \`agentRole\`` };
+  return bad === null ? null : `the role \`${role}\` ${bad}: take that from it, or name another in \`agentRole\``;
 }
 
-/** Rights on rows that the user has and the role lacks. */
-async function missing(transaction: Transaction, role: string): Promise<Missing[]> {
-  const found: Missing[] = [];
+/** Statements that give the role those rights on rows that the user has and the role lacks. */
+async function missing(transaction: Transaction, role: string, isThere: boolean): Promise<string[]> {
+  const ofUsers = `n.nspname <> 'information_schema' AND n.nspname <> 'aifirst' AND n.nspname !~ '^pg_'`;
   const schemas = await transaction.query<{ name: string }>(`
-    SELECT nspname AS name FROM pg_namespace WHERE nspname <> 'information_schema' AND nspname <> 'aifirst' AND nspname !~ '^pg_'
-      AND has_schema_privilege(oid, 'USAGE') AND NOT has_schema_privilege($1, oid, 'USAGE') ORDER BY 1`, [role]);
-  for (const { name } of schemas) found.push({ statement: `GRANT USAGE ON SCHEMA ${ident(name)} TO ${ident(role)}` });
+    SELECT n.nspname AS name FROM pg_namespace n WHERE ${ofUsers} AND has_schema_privilege(n.oid, 'USAGE') AND CASE WHEN $2 THEN NOT has_schema_privilege($1, n.oid, 'USAGE') ELSE true END ORDER BY 1`, [role, isThere]);
   const relations = await transaction.query<{ schema: string; name: string; rights: string; kind: string }>(`
-    SELECT n.nspname AS schema, c.relname AS name, c.relkind AS kind, string_agg(p.right, ', ' ORDER BY p.place) AS rights
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      CROSS JOIN LATERAL (SELECT * FROM (VALUES (1, 'SELECT'), (2, 'INSERT'), (3, 'UPDATE'), (4, 'DELETE'), (5, 'TRUNCATE'), (6, 'USAGE')) p (place, "right")
-        WHERE CASE c.relkind WHEN 'S' THEN p.place = 6 WHEN 'm' THEN p.place = 1 WHEN 'v' THEN p.place < 5 ELSE p.place < 6 END) p
-    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S') AND c.relpersistence <> 't' AND n.nspname <> 'information_schema' AND n.nspname <> 'aifirst' AND n.nspname !~ '^pg_'
-      AND CASE WHEN c.relkind = 'S' AND p.place = 6 THEN has_sequence_privilege(c.oid, p.right) AND NOT has_sequence_privilege($1, c.oid, p.right)
-               WHEN c.relkind <> 'S' AND p.place < 6 THEN has_table_privilege(c.oid, p.right) AND NOT has_table_privilege($1, c.oid, p.right) END
-    GROUP BY 1, 2, 3 ORDER BY 1, 2`, [role]);
-  for (const { schema, name, rights, kind } of relations) found.push({ statement: `GRANT ${rights} ON ${kind === 'S' ? 'SEQUENCE ' : ''}${qualified(schema, name)} TO ${ident(role)}` });
-  return found;
+    SELECT n.nspname AS schema, c.relname AS name, c.relkind AS kind, string_agg(p."right", ', ' ORDER BY p.place) AS rights
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN (VALUES (1, 'SELECT'), (2, 'INSERT'), (3, 'UPDATE'), (4, 'DELETE'), (5, 'TRUNCATE'), (6, 'USAGE')) p (place, "right")
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S') AND c.relpersistence <> 't' AND ${ofUsers} AND CASE
+        WHEN c.relkind = 'S' AND p.place = 6 THEN has_sequence_privilege(c.oid, p."right") AND CASE WHEN $2 THEN NOT has_sequence_privilege($1, c.oid, p."right") ELSE true END
+        WHEN (c.relkind IN ('r', 'p') AND p.place < 6) OR (c.relkind = 'v' AND p.place < 5) OR (c.relkind = 'm' AND p.place = 1)
+          THEN has_table_privilege(c.oid, p."right") AND CASE WHEN $2 THEN NOT has_table_privilege($1, c.oid, p."right") ELSE true END END
+    GROUP BY 1, 2, 3 ORDER BY 1, 2`, [role, isThere]);
+  return [
+    ...schemas.map(({ name }) => `GRANT USAGE ON SCHEMA ${ident(name)} TO ${ident(role)}`),
+    ...relations.map(({ schema, name, rights, kind }) => `GRANT ${rights} ON ${kind === 'S' ? 'SEQUENCE ' : ''}${qualified(schema, name)} TO ${ident(role)}`),
+  ];
 }
 
 /** Goes back to before it when it fails. */

@@ -13,16 +13,16 @@ export async function governTables(transaction: Transaction): Promise<Governed> 
   const statements: string[] = [];
   const [state] = await transaction.query<{ there: boolean; own: boolean | null }>(`
     SELECT n.oid IS NOT NULL AS there, pg_has_role(n.nspowner, 'MEMBER') AS own FROM (SELECT 1) x LEFT JOIN pg_namespace n ON n.nspname = 'aifirst'`);
-  if (state!.there && state!.own !== true) {
-    if (!await canUse(transaction)) return { tables: 0, statements: [await grantSql(transaction)] };
-  } else if (!await tried(transaction, SCHEMA_SQL)) {
-    return { tables: 0, statements: [`${SCHEMA_SQL.trim()}\n${await grantSql(transaction)}`] };
-  }
+  const isOwn = !state!.there || state!.own === true;
+  const isInstalled = isOwn ? await tried(transaction, SCHEMA_SQL) : state!.there;
+  if (!isInstalled) statements.push(SCHEMA_SQL.trim().replace(/;$/, ''));
+  if (!isInstalled || !isOwn && !await canUse(transaction)) statements.push(...await grantSql(transaction));
   let tables = 0;
   for (const table of await transaction.query<Governable>(GOVERNABLE_SQL)) {
     tables++;
     const missing = missingOn(table);
-    if (missing.length > 0 && !await tried(transaction, missing.join('; '))) statements.push(...missing);
+    if (missing.length > 0 && !(isInstalled && await tried(transaction, missing.join('; ')))) statements.push(...missing);
+    if (!isInstalled) continue;
     if (!table.hasAlways && !table.isPartition) await tried(transaction, alwaysSql(qualified(table.schema, table.name), ROW_TRIGGER));
     if (table.kind === 'r' && !table.hasTruncate) await tried(transaction, alwaysSql(qualified(table.schema, table.name), TRUNCATE_TRIGGER));
   }
@@ -45,13 +45,14 @@ function missingOn({ schema, name, kind, hasRow, hasTruncate, isPartition }: Gov
 
 async function canUse(transaction: Transaction): Promise<boolean> {
   const [row] = await transaction.query<{ can: boolean }>(`
-    SELECT CASE WHEN NOT has_schema_privilege('aifirst', 'USAGE') THEN false WHEN to_regclass('aifirst.effects') IS NULL OR to_regclass('aifirst.images') IS NULL THEN false
+    SELECT CASE WHEN NOT has_schema_privilege('aifirst', 'USAGE') THEN false WHEN NOT (SELECT bool_and(has_function_privilege(p.oid, 'EXECUTE')) FROM pg_proc p WHERE p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'aifirst')) THEN false
+      WHEN to_regclass('aifirst.effects') IS NULL OR to_regclass('aifirst.images') IS NULL THEN false
       ELSE (SELECT bool_and(has_table_privilege(t, p)) FROM unnest(ARRAY['aifirst.effects', 'aifirst.images']) t, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p) END AS can`);
   return row!.can;
 }
 
-async function grantSql(transaction: Transaction): Promise<string> {
+async function grantSql(transaction: Transaction): Promise<string[]> {
   const [row] = await transaction.query<{ user: string }>('SELECT quote_ident(current_user) AS user');
   const { user } = row!;
-  return `GRANT USAGE ON SCHEMA aifirst TO ${user}; GRANT SELECT, INSERT, UPDATE, DELETE ON aifirst.effects, aifirst.images TO ${user}; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA aifirst TO ${user};`;
+  return [`GRANT USAGE ON SCHEMA aifirst TO ${user}`, `GRANT SELECT, INSERT, UPDATE, DELETE ON aifirst.effects, aifirst.images TO ${user}`, `GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA aifirst TO ${user}`];
 }

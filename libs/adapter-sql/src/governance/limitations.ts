@@ -23,7 +23,7 @@ export async function limitationsOf(transaction: Transaction, statements: readon
     names => `unlogged tables lose their rows when the server crashes, and an undo then finds them gone: ${names}`);
   await named(`SELECT DISTINCT n.nspname || '.' || c.relname || ' (' || t.tgname || ')' AS name FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
       JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_language l ON l.oid = p.prolang
-    WHERE NOT t.tgisinternal AND ${USER_SCHEMA} AND p.pronamespace <> 'aifirst'::regnamespace AND (l.lanname NOT IN ('plpgsql', 'sql', 'internal') OR p.prosrc ~* 'notify|dblink|lo_|nextval|setval') ORDER BY 1`,
+    WHERE NOT t.tgisinternal AND ${USER_SCHEMA} AND p.pronamespace IS DISTINCT FROM to_regnamespace('aifirst') AND (l.lanname NOT IN ('plpgsql', 'sql', 'internal') OR p.prosrc ~* 'notify|dblink|lo_|nextval|setval') ORDER BY 1`,
     names => `triggers that may act outside of tables; that is not undone: ${names}`);
   await named(`SELECT n.nspname || '.' || c.relname || ' (' || k.conname || ')' AS name FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE k.contype = 'f' AND (to_jsonb(k)->>'conperiod')::boolean ORDER BY 1`,

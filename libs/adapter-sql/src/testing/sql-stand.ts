@@ -51,6 +51,8 @@ export async function openStand(postgres: TestPostgres, schema: string, options:
   const other = new Client(reached);
   await other.connect();
   other.on('error', () => undefined);
+  // Why: the test server's superuser has the name of our schema, which would be first on its path.
+  await other.query('SET search_path = public');
   const { host, port, password } = reached;
   let user = reached.user;
   if (options.asOwner === true) {
