@@ -19,15 +19,23 @@ export async function heldForWriting(transaction: Transaction): Promise<readonly
 
 /**
  * Was everything that was written also captured? Asked before COMMIT, when nothing is left to run.
+ * @param isPreview sequences are held by the preview itself
+ * @returns sequences that numbers were drawn from, and that nobody holds
  * @throws CannotDo `NOT_GOVERNED`
  */
-export async function checkCompleteness(transaction: Transaction, isTruncate: boolean): Promise<void> {
+export async function checkCompleteness(transaction: Transaction, isTruncate: boolean, isPreview = false): Promise<readonly string[]> {
+  const drawn: string[] = [];
   for (const { schema, name, kind, isStrong, isExclusive, rowTriggers, truncateTriggers } of await heldForWriting(transaction)) {
     const refuse = (why: string): never => { throw new CannotDo('NOT_GOVERNED', `it would write \`${schema}.${name}\`, ${why}`); };
-    if (kind === 'S') { if (isStrong) refuse('a sequence that would be reset, which can\'t be undone'); continue; }
+    if (kind === 'S') {
+      if (isStrong && !isPreview) refuse('a sequence that would be reset, which can\'t be undone');
+      if (!isStrong) drawn.push(`${schema}.${name}`);
+      continue;
+    }
     if (kind !== 'r' || schema.startsWith('pg_')) refuse('which can\'t be undone');
     if (rowTriggers !== 1) refuse('which is not governed: put the connection again, so that its changes are captured, or see the connection\'s `limitations`');
     if (isExclusive && !isTruncate) refuse('which a trigger truncates or alters');
     if (isExclusive && truncateTriggers !== 1) refuse('whose TRUNCATE is not captured: put the connection again, or use DELETE');
   }
+  return drawn;
 }

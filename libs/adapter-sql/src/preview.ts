@@ -38,7 +38,7 @@ export async function previewStatement({ pools, boundary }: Workplace, call: Ste
     await asAgent(transaction);
     const { rowCount } = await runStatement(transaction, statement.text, values);
     await settled(transaction);
-    await checkCompleteness(transaction, statement.verb === 'truncate');
+    const drawn = await checkCompleteness(transaction, statement.verb === 'truncate', true);
     const touched = await touchedBy(transaction, claim.id);
     const bound = { rows: PREVIEW_ROWS_MAX, bytes: PREVIEW_BYTES_MAX };
     const changes: Extract<PreviewedChange, { kind: 'rows' }>[] = [];
@@ -49,8 +49,9 @@ export async function previewStatement({ pools, boundary }: Workplace, call: Ste
     const shown = changes.filter(({ inserted, updated, deleted }) => inserted + updated + deleted > 0);
     const total = shown.reduce((sum, { inserted, updated, deleted }) => sum + inserted + updated + deleted, 0);
     return {
-      summary: shown.length === 0 ? `changes no row (${count(rowCount, 'row')} met)` : `changes ${count(total, 'row')} of ${count(shown.length, 'table')}`,
-      footprint: sorted([...named.filter(table => isTable(table) && table.kind !== 'p'), ...touched].map(uri)), changes: shown,
+      summary: (shown.length === 0 ? `changes no row (${count(rowCount, 'row')} met)` : `changes ${count(total, 'row')} of ${count(shown.length, 'table')}`)
+        + (drawn.length === 0 ? '' : `; trying it drew numbers from ${drawn.join(', ')}, which stay drawn`),
+      footprint: sorted([...named.filter(isTable), ...touched].map(uri)), changes: shown,
       truncated: shown.reduce((sum, { rows }) => sum + rows.length, 0) < total,
     };
   } catch (error) {

@@ -35,7 +35,7 @@ export function jsonText(text: string): Json {
 function isKept(token: string): boolean {
   const digits = token.replace(/[eE].*$/, '').replace(/\D/g, '').replace(/^0+/, '');
   const number = Number(token);
-  if (Number.isSafeInteger(number) && String(number) === token) return true;
+  if (String(number) === token) return Number.isSafeInteger(number) || /[.e]/.test(token);
   return Number.isFinite(number) && digits.length <= 15 && (number !== 0 || digits === '');
 }
 
