@@ -2,9 +2,9 @@ export interface Token { readonly text: string; readonly tokenName: string }
 
 /**
  * Words of one chain without a comma, over all brackets that are open. The parser bears 3,000 levels of
- * the worst kind, which take two words each.
+ * the worst kind; a bracket behind a comma is a level by one word.
  */
-const CHAIN_MAX = 4_000;
+const CHAIN_MAX = 2_500;
 
 /**
  * An upper bound of how deep the tree of these tokens can be, held against what the parser bears. What stands on both sides of a comma is

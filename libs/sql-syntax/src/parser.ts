@@ -36,7 +36,17 @@ const LONG_TEXT = 4_096;
 /** Of the machine's stack, and of the instance's own. */
 const OVERFLOWS: ReadonlySet<string> = new Set(['RangeError', 'RuntimeError']);
 
-const addParser = async () => { parsers.push(await createParser({ print: () => undefined, printErr: () => undefined })); };
+/** How many instances are being made. */
+let coming = 0;
+
+async function addParser(): Promise<void> {
+  coming++;
+  try {
+    parsers.push(await createParser({ print: () => undefined, printErr: () => undefined }));
+  } finally {
+    coming--;
+  }
+}
 
 /** Loads the parser, once. */
 export function prepareSqlSyntax(): Promise<void> {
@@ -53,14 +63,15 @@ export function prepareSqlSyntax(): Promise<void> {
  */
 export function parse(text: string): Parsed {
   invariant(isReady, 'prepareSqlSyntax() has not been awaited');
-  const parser = parsers[0];
+  for (let missing = PARSERS - parsers.length - coming; missing > 0; missing--) addParser().catch(() => undefined);
+  const parser = parsers.pop();
   if (parser === undefined) throw new OperationalError('SQL_PARSER_BUSY', 'the parser of SQL starts again', { retryable: true });
   try {
-    return parseWith(parser, text);
+    const parsed = parseWith(parser, text);
+    parsers.push(parser);
+    return parsed;
   } catch (error) {
-    // Why: an overflow of the stack inside leaves the instance's own stack shorter; after some thirty of them it fails at every statement.
-    parsers.shift();
-    addParser().catch(() => undefined);
+    // Why not back to the others: an overflow of the stack inside leaves the instance's own stack shorter; after some thirty it fails at every statement.
     if (OVERFLOWS.has((error as Partial<Error> | null)?.name ?? '')) return { tooDeep: true };
     throw error;
   }

@@ -14,6 +14,8 @@ export interface ReadOptions {
 
 export type ReadResult = { readonly statement: ReadStatement; readonly problem?: never } | { readonly problem: KindOfProblem; readonly statement?: never };
 
+const TOO_DEEP = 'the statement nests too deep, or chains too many conditions, to be read: pass a list as one array parameter';
+
 const VERBS: ReadonlyMap<string, StatementVerb> = new Map([
   ['SelectStmt', 'select'], ['InsertStmt', 'insert'], ['UpdateStmt', 'update'], ['DeleteStmt', 'delete'], ['MergeStmt', 'merge'], ['TruncateStmt', 'truncate'],
 ]);
@@ -28,7 +30,7 @@ export function readStatement(text: string, { allow }: ReadOptions = {}): ReadRe
   const unfit = problemOfText(text);
   if (unfit !== null) return { problem: unfit };
   const parsed = parse(text);
-  if ('tooDeep' in parsed) return { problem: problem('depth', 'the statement nests too deep to be read') };
+  if ('tooDeep' in parsed) return { problem: problem('depth', TOO_DEEP) };
   if ('error' in parsed) return { problem: problemOfParser(text, parsed.error, parsed.character) };
   const [first, second] = parsed.tree.stmts ?? [];
   if (first?.stmt === undefined) return { problem: problem('statements', 'there is no statement') };
@@ -75,7 +77,7 @@ function parametersOf(numbers: ReadonlySet<number>): number {
 /** Why without the words after `near`: they may be a constant, which is nobody's to see in a message. */
 function problemOfParser(text: string, message: string, character: number): KindOfProblem {
   const offset = unitsOfCharacters(text, character);
-  if (message.startsWith('memory exhausted')) return problem('depth', 'the statement nests too deep to be read', offset);
+  if (message.startsWith('memory exhausted')) return problem('depth', TOO_DEEP, offset);
   return problem('syntax', message.replace(/ at or near ".*$/s, '').replace(/"[^"]*"/g, '"…"').slice(0, 200), offset);
 }
 
