@@ -1,5 +1,4 @@
 import { CannotDo } from '@aifirst/execution';
-import { ROW_TRIGGER, TRUNCATE_TRIGGER } from './governance/schema';
 import type { Transaction } from './transaction';
 
 interface Held { readonly oid: string; readonly schema: string; readonly name: string; readonly kind: string; readonly isStrong: boolean; readonly isExclusive: boolean; readonly rowTriggers: number; readonly truncateTriggers: number }
@@ -9,8 +8,8 @@ export async function heldForWriting(transaction: Transaction): Promise<readonly
   return transaction.query<Held>(`
     SELECT c.oid::int8::text AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind,
       bool_or(l.mode <> 'RowExclusiveLock') AS "isStrong", bool_or(l.mode = 'AccessExclusiveLock') AS "isExclusive",
-      (SELECT count(*)::int4 FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgfoid = to_regproc('aifirst.capture') AND t.tgname = '${ROW_TRIGGER}' AND t.tgenabled IN ('O', 'A') AND t.tgtype = 29) AS "rowTriggers",
-      (SELECT count(*)::int4 FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgfoid = to_regproc('aifirst.capture_truncate') AND t.tgname = '${TRUNCATE_TRIGGER}' AND t.tgenabled IN ('O', 'A')) AS "truncateTriggers"
+      (SELECT count(*)::int4 FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgfoid = to_regproc('aifirst.capture') AND t.tgenabled IN ('O', 'A') AND t.tgtype = 29) AS "rowTriggers",
+      (SELECT count(*)::int4 FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgfoid = to_regproc('aifirst.capture_truncate') AND t.tgenabled IN ('O', 'A')) AS "truncateTriggers"
     FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
       AND l.database IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())) AND n.nspname <> 'aifirst' AND c.relkind NOT IN ('t', 'i', 'I', 'v', 'p', 'c')

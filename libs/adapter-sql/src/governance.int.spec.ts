@@ -52,6 +52,23 @@ it('refuses to write a table made later, until it is probed again', async () => 
   expect(await executed('DELETE FROM later')).toMatchObject({ outcome: 'succeeded' });
 });
 
+it('goes along when a governed table becomes a partition, and when it ceases to be one', async () => {
+  await stand.other.query(`CREATE TABLE part (id int, region int) PARTITION BY LIST (region); CREATE TABLE part1 (id int, region int); INSERT INTO part1 VALUES (1, 1)`);
+  await limitations();
+  await stand.other.query('ALTER TABLE part ATTACH PARTITION part1 FOR VALUES IN (1); CREATE TABLE part2 PARTITION OF part FOR VALUES IN (2)');
+  expect(await executed('UPDATE part SET id = 2')).toMatchObject(refusal('NOT_GOVERNED', /part1/));
+  expect(await executed('INSERT INTO part VALUES (1, 2)')).toMatchObject({ outcome: 'succeeded' });
+  expect(await limitations()).toEqual([]);
+  const before = await snapshotOf(stand.other);
+  const done = await stand.done('UPDATE part SET region = 3 - region');
+  expect(await stand.adapter.undo(done.call, done.before, done.after)).toMatchObject({ outcome: 'undone' });
+  expect(await snapshotOf(stand.other)).toEqual(before);
+  await stand.other.query('ALTER TABLE part DETACH PARTITION part1');
+  expect(await executed('UPDATE part1 SET id = 2')).toMatchObject(refusal('NOT_GOVERNED', /part1/));
+  await limitations();
+  expect(await executed('UPDATE part1 SET id = 2')).toMatchObject({ outcome: 'succeeded' });
+});
+
 it('refuses what a trigger would write where nothing is captured', async () => {
   await limitations();
   await stand.other.query(`CREATE TABLE hidden (id int); GRANT ALL ON hidden TO PUBLIC;

@@ -1,8 +1,8 @@
 import type { Transaction } from '../transaction';
 import { agentRoleNameOf, prepareAgentRole, tried } from './agent-role';
-import { alwaysSql, GOVERNABLE_SQL, INSTALL_LOCK, qualified, ROW_TRIGGER, rowTriggerSql, SCHEMA_SQL, TRUNCATE_TRIGGER, truncateTriggerSql } from './schema';
+import { alwaysSql, GOVERNABLE_SQL, INSTALL_LOCK, qualified, ROOT_TRIGGER, ROW_TRIGGER, rowTriggerSql, SCHEMA_SQL, TRUNCATE_TRIGGER, truncateTriggerSql } from './schema';
 
-interface Governable { readonly schema: string; readonly name: string; readonly kind: 'r' | 'p'; readonly hasRow: boolean; readonly hasAlways: boolean; readonly hasTruncate: boolean; readonly isPartition: boolean }
+interface Governable { readonly schema: string; readonly name: string; readonly kind: 'r' | 'p'; readonly hasRow: boolean; readonly hasAlways: boolean; readonly hasOwn: boolean; readonly hasTruncate: boolean; readonly isPartition: boolean }
 
 /** `statements`: what somebody with the right to do so should run, without which not everything works. */
 export interface Governed { readonly tables: number; readonly statements: readonly string[] }
@@ -23,7 +23,7 @@ export async function governTables(transaction: Transaction): Promise<Governed> 
     const missing = missingOn(table);
     if (missing.length > 0 && !(isInstalled && await tried(transaction, missing.join('; ')))) statements.push(...missing);
     if (!isInstalled) continue;
-    if (!table.hasAlways && !table.isPartition) await tried(transaction, alwaysSql(qualified(table.schema, table.name), ROW_TRIGGER));
+    if (!table.hasAlways && !table.isPartition) await tried(transaction, alwaysSql(qualified(table.schema, table.name), triggerOf(table)));
     if (table.kind === 'r' && !table.hasTruncate) await tried(transaction, alwaysSql(qualified(table.schema, table.name), TRUNCATE_TRIGGER));
   }
   const role = agentRoleOf(transaction);
@@ -35,10 +35,15 @@ export function agentRoleOf({ target }: Pick<Transaction, 'target'>): string {
   return target.agentRole ?? agentRoleNameOf(target.config.database!, target.config.user!);
 }
 
-function missingOn({ schema, name, kind, hasRow, hasTruncate, isPartition }: Governable): string[] {
+const triggerOf = ({ kind }: Governable): string => (kind === 'p' ? ROOT_TRIGGER : ROW_TRIGGER);
+
+function missingOn(found: Governable): string[] {
+  const { schema, name, kind, hasRow, hasOwn, hasTruncate, isPartition } = found;
   const table = qualified(schema, name);
   return [
-    ...(hasRow || isPartition ? [] : [rowTriggerSql(table)]),
+    ...(hasRow || isPartition ? [] : [rowTriggerSql(table, triggerOf(found))]),
+    // Why: it has become a partition, whose root captures.
+    ...(isPartition && hasOwn ? [`DROP TRIGGER ${ROW_TRIGGER} ON ${table}`] : []),
     ...(hasTruncate || kind === 'p' ? [] : [truncateTriggerSql(table)]),
   ];
 }

@@ -1,6 +1,8 @@
 /** The schema in the target that holds proofs of effects and images of rows. No capability reads or writes it. */
 export const SCHEMA = 'aifirst';
 export const ROW_TRIGGER = 'aifirst_capture';
+/** Another name, so that a governed table may become a partition: it then has both, until it is governed again. */
+export const ROOT_TRIGGER = 'aifirst_capture_root';
 export const TRUNCATE_TRIGGER = 'aifirst_capture_truncate';
 /** `aifi` and a number: those who install take turns. */
 export const INSTALL_LOCK = 0x61696669_0001;
@@ -86,8 +88,9 @@ GRANT EXECUTE ON FUNCTION aifirst.is_ours() TO PUBLIC;
 /** Tables that hold rows of their own and roots of partitions; what triggers stand on is asked per table. */
 export const GOVERNABLE_SQL = `
 SELECT c.oid::int8::text AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind,
-  EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = '${ROW_TRIGGER}' AND t.tgenabled IN ('O', 'A')) AS "hasRow",
-  EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = '${ROW_TRIGGER}' AND t.tgenabled = 'A') AS "hasAlways",
+  EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname IN ('${ROW_TRIGGER}', '${ROOT_TRIGGER}') AND t.tgenabled IN ('O', 'A')) AS "hasRow",
+  EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname IN ('${ROW_TRIGGER}', '${ROOT_TRIGGER}') AND t.tgenabled = 'A') AS "hasAlways",
+  EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = '${ROW_TRIGGER}') AS "hasOwn",
   EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = '${TRUNCATE_TRIGGER}' AND t.tgenabled IN ('O', 'A')) AS "hasTruncate",
   c.relispartition AS "isPartition"
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -98,8 +101,8 @@ const ident = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 export const qualified = (schema: string, name: string): string => `${ident(schema)}.${ident(name)}`;
 export { ident };
 
-export const rowTriggerSql = (table: string): string =>
-  `CREATE TRIGGER ${ROW_TRIGGER} AFTER INSERT OR UPDATE OR DELETE ON ${table} FOR EACH ROW WHEN (aifirst.is_ours()) EXECUTE FUNCTION aifirst.capture()`;
+export const rowTriggerSql = (table: string, trigger: string): string =>
+  `CREATE TRIGGER ${trigger} AFTER INSERT OR UPDATE OR DELETE ON ${table} FOR EACH ROW WHEN (aifirst.is_ours()) EXECUTE FUNCTION aifirst.capture()`;
 export const truncateTriggerSql = (table: string): string =>
   `CREATE TRIGGER ${TRUNCATE_TRIGGER} BEFORE TRUNCATE ON ${table} FOR EACH STATEMENT WHEN (aifirst.is_ours()) EXECUTE FUNCTION aifirst.capture_truncate()`;
 export const alwaysSql = (table: string, trigger: string): string => `ALTER TABLE ${table} ENABLE ALWAYS TRIGGER ${trigger}`;
