@@ -1,8 +1,13 @@
 import { ALLOWED_CORPUS, REFUSED_CORPUS } from './testing';
+import { SHAPES } from './node-shapes';
+import { parse } from './parser';
 import { prepareSqlSyntax, readStatement, type NamedObject } from './index';
 
 const text = (names: readonly NamedObject[]) => names.map(({ schema, name }) => (schema === null ? name : `${schema}.${name}`)).sort();
 const shortly = (sql: string) => (sql.length > 100 ? `${sql.slice(0, 40)}… (${sql.length})` : sql).replace(/[\0-\x1f\ud800-\udfff%]/g, '·');
+
+/** Kinds that stand in a field of their own. */
+const BARE = new Set([...SHAPES.values()].flatMap(shape => [...shape.values()]).flatMap(rule => (typeof rule === 'object' ? [rule.kind] : [])));
 
 beforeAll(prepareSqlSyntax);
 
@@ -14,6 +19,26 @@ describe('the corpus', () => {
       expect(all.filter((sql, index) => all.indexOf(sql) !== index)).toEqual([]);
     }
     expect([...REFUSED_CORPUS, ...ALLOWED_CORPUS].filter(({ source }) => source.length < 10)).toEqual([]);
+  });
+});
+
+/** Kinds of node in a tree, by their capital; those whose kind is not written around them come with their parents. */
+function kindsIn(value: unknown, kinds: Set<string>): void {
+  if (typeof value !== 'object' || value === null) return;
+  for (const [key, inner] of Object.entries(value)) {
+    if (!Array.isArray(value)) kinds.add(key);
+    kindsIn(inner, kinds);
+  }
+}
+
+describe('what a statement may consist of', () => {
+  it('is all in the corpus: nothing is let in that nobody uses', () => {
+    const kinds = new Set<string>();
+    for (const { sql } of ALLOWED_CORPUS) kindsIn(parse(sql), kinds);
+    const written = [...SHAPES.keys()].filter(kind => !BARE.has(kind));
+    expect(written.filter(kind => !kinds.has(kind))).toEqual([]);
+    const fields = new Set([...SHAPES.values()].flatMap(shape => [...shape.keys()]));
+    expect([...fields].filter(field => !kinds.has(field))).toEqual([]);
   });
 });
 

@@ -8,6 +8,7 @@ export const ALLOWED_CHANGES: readonly AllowedCase[] = [
     ["INSERT INTO customer (id, name) VALUES (1, 'x') ON CONFLICT ON CONSTRAINT customer_pkey DO NOTHING", 'customer', ''], ["INSERT INTO customer (id, name) OVERRIDING USER VALUE VALUES (103, 'x') ON CONFLICT DO NOTHING", 'customer', ''],
     ['INSERT INTO customer (id, name) SELECT max(id) + 1, $1 FROM customer', 'customer', 'customer', 'x'], ['WITH n AS (SELECT 104 AS id) INSERT INTO customer (id, name) SELECT id, $1 FROM n', 'customer', '', 'x'],
     ['INSERT INTO customer (id, name) WITH customer AS (SELECT 105 AS id) SELECT id, $1 FROM customer', 'customer', '', 'x'], ['INSERT INTO customer (id, name, tags[1]) VALUES (106, $1, $2)', 'customer', '', 'x', 'y'],
+    ["INSERT INTO crm.contact VALUES ($1, $2) ON CONFLICT (lower(email) COLLATE \"default\" text_ops) WHERE customer_id IS NOT NULL DO NOTHING", 'crm.contact', '', 3, 'x'],
     ['WITH gone AS (DELETE FROM orders WHERE total < 0 RETURNING id, customer_id, total) INSERT INTO archive SELECT * FROM gone', 'archive orders', ''],
   ]),
   ...change('everyday: changed rows', 'update', [
@@ -16,7 +17,8 @@ export const ALLOWED_CHANGES: readonly AllowedCase[] = [
     ['UPDATE customer SET (name, city) = (SELECT state::text, $1 FROM orders LIMIT 1) WHERE id = 1', 'customer', 'orders', 'x'], ["UPDATE customer SET profile = jsonb_set(profile, '{a}', $1) WHERE profile ? 'a'", 'customer', '', '1'],
     ['UPDATE customer SET tags[1] = $1 WHERE id = 1', 'customer', '', 'x'], ['UPDATE ONLY public.customer SET active = false WHERE id = 1', 'public.customer', ''], ['WITH customer AS (SELECT 1 AS id) UPDATE customer SET active = false WHERE id = 1', 'customer', ''],
     ['UPDATE customer SET active = false WHERE id IN (SELECT customer_id FROM orders GROUP BY customer_id HAVING sum(total) = 0)', 'customer', 'orders'],
-    ['UPDATE orders SET total = 0 WHERE id = (SELECT id FROM orders ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)', 'orders', 'orders'], ['UPDATE customer SET name = $1 WHERE id = 1 RETURNING WITH (OLD AS before) before.name, new.name', 'customer', '', 'x'],
+    ['UPDATE orders SET total = 0 WHERE id = (SELECT id FROM orders ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)', 'orders', 'orders'], ['UPDATE orders SET total = 0 WHERE id IN (SELECT o.id FROM orders o JOIN customer c ON c.id = o.customer_id FOR NO KEY UPDATE OF o)', 'orders', 'customer orders'],
+    ['UPDATE customer SET name = $1 WHERE id = 1 RETURNING WITH (OLD AS before) before.name, new.name', 'customer', '', 'x'],
     ['UPDATE customer SET active = false WHERE id = 1 OR false', 'customer', ''], ['UPDATE customer SET active = false WHERE 1 = 1 AND id = 1', 'customer', ''], ['UPDATE customer SET active = false WHERE 1 = 0', 'customer', ''],
   ]),
   ...change('everyday: rows that go', 'delete', [

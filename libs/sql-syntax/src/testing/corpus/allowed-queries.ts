@@ -51,4 +51,17 @@ export const ALLOWED_QUERIES: readonly AllowedCase[] = [
     ['WITH RECURSIVE t (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM t WHERE n < 5) SEARCH DEPTH FIRST BY n SET o CYCLE n SET c USING p SELECT sum(n) FROM t', ''],
     ['(WITH customer AS (SELECT 1 AS id) SELECT id FROM customer) UNION SELECT id FROM customer', 'customer'], ['WITH a AS MATERIALIZED (SELECT 1) SELECT (WITH b AS (TABLE a) SELECT * FROM b)', ''],
   ]),
+  ...query('PostgreSQL documentation, 4.2 and 7.2: rarer expressions', [
+    ["SELECT (c).*, tags[1:], concat_ws('-', VARIADIC tags), make_interval(days => 3) FROM customer c", 'customer'], ['SELECT count(*) FROM customer GROUP BY DISTINCT ROLLUP (city), CUBE (active)', 'customer'],
+    ['SELECT * FROM (customer c JOIN orders o ON c.id = o.customer_id) AS j', 'customer orders'], ['SELECT name FROM customer ORDER BY name USING ~<~', 'customer'],
+    ["SELECT '{1,2}'::int[], name::varchar(10), numeric(10, 2) '1.5', '{}'::text[][3] FROM customer", 'customer'], ['SELECT g FROM customer, LATERAL generate_series(1, 3) AS g', 'customer'],
+    ['SELECT sum(id) OVER (w ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE TIES) FROM customer WINDOW w AS (ORDER BY id)', 'customer'], ["SELECT a FROM jsonb_to_record('{}') AS x (a text COLLATE \"C\")", ''],
+    ['WITH RECURSIVE t AS (SELECT 1 AS n UNION SELECT n + 1 FROM t WHERE n < 3) SEARCH BREADTH FIRST BY n SET o SELECT * FROM t', ''],
+  ]),
+  ...query('PostgreSQL documentation, 9.16: SQL/JSON', [
+    ["SELECT JSON('{}'), JSON_SCALAR(1), JSON_SERIALIZE('{}' RETURNING text), JSON_ARRAY(SELECT id FROM orders), JSON_ARRAY(1 RETURNING jsonb), JSON_OBJECT('a': 1 RETURNING jsonb)", 'orders'],
+    ['SELECT JSON_OBJECTAGG(id: name ABSENT ON NULL WITH UNIQUE KEYS), JSON_ARRAYAGG(id RETURNING jsonb) FILTER (WHERE id > 1) FROM customer', 'customer'], ['SELECT JSON_ARRAYAGG(id) OVER () FROM customer', 'customer'],
+    ["SELECT JSON_EXISTS(profile, '$.a ? (@ > $x)' PASSING 1 AS x TRUE ON ERROR), JSON_QUERY(profile, '$' WITH WRAPPER), '{}' IS JSON WITH UNIQUE KEYS FROM customer", 'customer'],
+    ["SELECT j.* FROM customer, LATERAL JSON_TABLE(profile, '$' AS p PASSING 1 AS x COLUMNS (a int PATH '$.a' DEFAULT 0 ON EMPTY NULL ON ERROR, n FOR ORDINALITY, e boolean EXISTS PATH '$.b') EMPTY ON ERROR) AS j", 'customer'],
+  ]),
 ];
