@@ -1,4 +1,5 @@
 import { startTestPostgres, type TestPostgres } from '@aifirst/embedded-postgres/testing';
+import fc from 'fast-check';
 import { Client, type DatabaseError } from 'pg';
 import { ALLOWED_FUNCTIONS, isAllowedFunction, isAllowedType, prepareSqlSyntax, readStatement, type NamedObject } from './index';
 import { ROW_FUNCTIONS } from './allowed-names';
@@ -57,6 +58,47 @@ describe('PostgreSQL agrees on a statement that passes', () => {
       const refusal = await asLeast(rest(reads), rest(writes), () => run(each)).then(() => 'none', (error: DatabaseError) => error.code);
       expect([missing, refusal]).toEqual([missing, '42501']);
     }
+  });
+});
+
+describe('PostgreSQL agrees on what a name means', () => {
+  const name = fc.constantFrom('customer', 'orders', 'line', 'public.customer', 'x');
+  const bare = fc.constantFrom('customer', 'orders', 'line', 'x');
+  const { query } = fc.letrec<{ query: string; small: string }>(tie => ({
+    small: fc.oneof(name.map(from => `SELECT id FROM ${from}`), fc.constant('SELECT 1 AS id')),
+    query: fc.oneof(
+      { maxDepth: 4 },
+      tie('small'),
+      fc.tuple(fc.constantFrom('WITH', 'WITH RECURSIVE'), bare, tie('query'), bare, tie('query'), tie('query')).filter(([, a, , b]) => a !== b)
+        .map(([word, a, first, b, second, main]) => `${word} ${a} AS (${first}), ${b} AS (${second}) SELECT id FROM ${b} WHERE id IN (${main})`),
+      fc.tuple(fc.constantFrom('WITH', 'WITH RECURSIVE'), bare, tie('query'), tie('query')).map(([word, a, first, main]) => `${word} ${a} AS (${first}) SELECT m.id FROM (${main}) AS m`),
+      fc.tuple(bare, tie('query'), name).map(([a, main, from]) => `WITH RECURSIVE ${a} AS (SELECT 1 AS id UNION SELECT ${a}.id FROM ${a}, ${from} AS other WHERE EXISTS (${main})) SELECT id FROM ${a}`),
+      fc.tuple(tie('query'), tie('query')).map(([a, b]) => `(${a}) UNION ALL (${b})`),
+      fc.tuple(tie('query'), name).map(([a, from]) => `SELECT a.id FROM (${a}) AS a, ${from} AS b`),
+      fc.tuple(name, tie('query')).map(([from, a]) => `SELECT id FROM ${from} WHERE id IN (${a})`),
+    ),
+  }));
+  const relations = `SELECT DISTINCT format('"%s"."%s"', n.nspname, c.relname) AS name FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid AND d.classid = 'pg_rewrite'::regclass
+    JOIN pg_class c ON c.oid = d.refobjid AND d.refclassid = 'pg_class'::regclass JOIN pg_namespace n ON n.oid = c.relnamespace WHERE r.ev_class = 'looked_at'::regclass AND c.relname <> 'looked_at'`;
+
+  it('in every nesting of WITH: the relations a view of it depends on are those that are read', async () => {
+    await client.query('ALTER TABLE line ADD COLUMN id int; CREATE TABLE public.x (id int)');
+    let compared = 0;
+    await fc.assert(fc.asyncProperty(query, async sql => {
+      await client.query('BEGIN');
+      try {
+        await client.query(`CREATE VIEW public.looked_at AS ${sql}`);
+        const { rows } = await client.query<{ name: string }>(relations);
+        expect([...new Set(readStatement(sql).statement?.reads.map(full))].sort()).toEqual(rows.map(row => row.name).sort());
+        compared++;
+      } catch (error) {
+        // Why: a name of WITH RECURSIVE that calls itself in a way that PostgreSQL does not run is no case.
+        if (!/^(42P19|0A000)$/.test((error as Partial<DatabaseError>).code ?? '')) throw error;
+      } finally {
+        await client.query('ROLLBACK');
+      }
+    }), { numRuns: Number(process.env['LAWS_RUNS'] ?? 300) });
+    expect(compared).toBeGreaterThan(100);
   });
 });
 
