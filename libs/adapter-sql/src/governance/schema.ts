@@ -68,7 +68,8 @@ CREATE OR REPLACE FUNCTION aifirst.shape(relation oid) RETURNS text LANGUAGE sql
 $$;
 
 -- What of an effect is left when all that came and went is taken out: times > 0 stood there before, < 0 stands there after.
-CREATE OR REPLACE FUNCTION aifirst.net(effect_id bigint, relation_id oid) RETURNS TABLE (image text, times bigint) LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+-- Few rows are foretold, so that others are found by their key and no table is read whole.
+CREATE OR REPLACE FUNCTION aifirst.net(effect_id bigint, relation_id oid) RETURNS TABLE (image text, times bigint) LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
   SELECT i.image, sum(i.times) FROM (
     SELECT old AS image, 1 AS times FROM aifirst.images WHERE effect = effect_id AND relation = relation_id AND old IS NOT NULL
     UNION ALL SELECT new, -1 FROM aifirst.images WHERE effect = effect_id AND relation = relation_id AND new IS NOT NULL) i
