@@ -125,13 +125,13 @@ export function houseOf({ config, logs, audit, journal, views, openMarks, onJour
  * @param parts what the service has: the gateway its views, an adapter its journal
  */
 export async function houseOfOne({ config, logger, query, stores }: Pick<Ground, 'config' | 'logger' | 'query' | 'stores'>, log: Log, { relayed, views, journal, onForgetting }: OwnParts): Promise<Housekeeping> {
-  const [service = ''] = log.producer.split('/');
+  const [service = '', shard] = log.producer.split('/');
   const sweeper = journal === undefined ? null : new Sweeper(journal, systemClock);
   const history = config.historyDays * DAY_MS;
   const keptMs = Math.max(history, service === 'gateway' ? config.idempotencyDays * DAY_MS : service === 'policy' ? 0 : config.undoWindowDays * DAY_MS);
   const audit = { foldedUpTo: () => query.ask<AuditQuestions['foldedUpTo'][1]>('audit', 'foldedUpTo', {}) };
   const retention = new Retention({
-    open: () => stores.store(service as Schema).open({ log: 'retention', shard: 0, owner: `${process.pid}` }), clock: systemClock,
+    open: () => stores.store(service as Schema).open({ log: 'retention', shard: Number(shard), owner: `${process.pid}` }), clock: systemClock,
     logs: [{
       log, keptMs, ...(service === 'orchestrator' ? { keep: () => snapshotted(log) } : {}), ...(onForgetting === undefined ? {} : { onForgetting }),
       bounds: {
