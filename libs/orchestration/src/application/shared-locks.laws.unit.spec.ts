@@ -113,7 +113,7 @@ describe('shards that share locks', () => {
   const move = fc.oneof(
     { weight: 6, arbitrary: fc.record({ move: fc.constant('round' as const), act, isStored: fc.constantFrom(true, true, true, false) }) },
     { weight: 3, arbitrary: fc.record({ move: fc.constant('tell' as const), shard: fc.nat(SHARDS - 1), isStored: fc.constantFrom(true, true, false) }) },
-    { weight: 12, arbitrary: fc.record({ move: fc.constant('step' as const), which: fc.nat() }) },
+    { weight: 12, arbitrary: fc.record({ move: fc.constant('step' as const), which: fc.nat(), isTold: fc.boolean() }) },
     { weight: 3, arbitrary: fc.record({ move: fc.constant('time' as const), shard: fc.nat(SHARDS - 1), which: fc.nat() }) },
     { weight: 1, arbitrary: fc.record({ move: fc.constant('crash' as const), shard: fc.nat(SHARDS - 1) }) },
     { weight: 1, arbitrary: fc.record({ move: fc.constant('snapshot' as const) }) },
@@ -134,6 +134,7 @@ describe('shards that share locks', () => {
         if (given.move === 'fate') world.log.fate = () => given.fate;
         if (given.move === 'snapshot') { world.check(); void world.log.saveSnapshot(world.oracle.state()); }
         await settled();
+        if (given.move === 'step' && given.isTold) world.shards.forEach((_, index) => { world.round(index, [], true); });
         world.check();
       }
       await world.calm(12);

@@ -174,6 +174,19 @@ describe('locks that shards share', () => {
     expect(told(one).granted).toEqual([YOUNG]);
   });
 
+  it('are not taken for those that were asked for since', async () => {
+    const shards = new Shards();
+    const zero = await shards.begin(0);
+    const heard: string[][] = [];
+    zero.onNews(() => { heard.push(zero.grantWaiting().flatMap(({ locks }) => locks.map(({ resource }) => resource))); zero.flush(); });
+    ask(zero, OLD, [lock('x')]);
+    zero.flush();
+    ask(zero, OLD, [lock('y')]);
+    zero.flush();
+    await shards.pass();
+    expect([heard, zero.view().map(({ resource }) => resource)]).toEqual([[['y']], ['y']]);
+  });
+
   it('that were held before stay so where a later request is taken back', async () => {
     const shards = new Shards();
     const zero = await shards.begin(0, [{ workflow: OLD, locks: [lock('x')] }]);

@@ -87,8 +87,13 @@ export class OrchestratorStand {
       telemetry: options.telemetry ?? { fact: fact => this.counted.push(fact), ignored: kind => this.ignored.push(kind) },
       onFatal, onDefect: (_, error) => { this.defects.push(error); },
     });
-    await this.orchestrator.start();
+    let isOver = false;
+    const started = this.orchestrator.start().finally(() => { isOver = true; });
+    started.catch(() => undefined);
     await drained();
+    // Why: what it asks for may be away, and is asked for again in time.
+    while (!isOver && this.fireNext(Infinity)) await drained();
+    await started;
     return this;
   }
 
