@@ -131,14 +131,14 @@ export class SharedLocks implements LockKeeper {
     return () => { this.#listeners.delete(listener); };
   }
 
-  /** Sends what is still to be sent, if it can be. What can't is made good by whoever begins next. */
+  /** Sends what is still to be sent, if it can be at once. What can't is made good by whoever begins next. */
   async close(): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
     this.#stopListening();
     this.#cancelTimer?.();
     await this.#running?.catch(() => undefined);
-    if (!this.#isOver && this.#hasBegun && this.#hasBatch()) await this.#turn().catch(() => undefined);
+    if (!this.#isOver && this.#hasBegun && !this.#isPausing && this.#hasBatch()) await this.#turn().catch(() => undefined);
     this.#isOver = true;
     this.#begun?.reject(stopped());
   }
@@ -183,10 +183,10 @@ export class SharedLocks implements LockKeeper {
 
   #endTurn(error: unknown): void {
     this.#running = null;
+    this.#isPausing = error !== null;
     if (this.#isClosing || this.#isOver) return;
     if (error !== null && !(error instanceof OperationalError && error.retryable)) { this.#fail(error); return; }
     if (error === null && (this.#hasBatch() || this.#lookAgain)) { this.#kick(); return; }
-    this.#isPausing = error !== null;
     this.#retryMs = error === null ? 0 : Math.min(Math.max(2 * this.#retryMs, RETRY_MS_MIN), RETRY_MS_MAX);
     const { clock, pollMs = POLL_MS, idleMs = IDLE_MS } = this.#options;
     this.#cancelTimer = clock.after(this.#isPausing ? this.#retryMs : this.#waits() ? pollMs : idleMs, () => { this.#isPausing = false; this.#kick(); });

@@ -41,8 +41,9 @@ export class PostgresLockLog implements LockLog {
       application_name: `aifirst ${schema} locks`, keepAlive: true, max: CONNECTIONS_MAX, allowExitOnIdle: true, idleTimeoutMillis: IDLE_MS,
       connectionTimeoutMillis: connection.connectionTimeoutMillis ?? CONNECT_TIMEOUT_MS, query_timeout: STATEMENT_TIMEOUT_MS,
     });
-    // Why: an idle connection that is lost needs no answer, but without a listener it would end the process.
+    // Why: a lost connection shows at what is asked by it, if anything is; but without listeners it would end the process.
     this.#pool.on('error', () => undefined);
+    this.#pool.on('connect', client => { client.on('error', () => undefined); });
   }
 
   async append(batch: LockBatch, after: number): Promise<LockNews> {
