@@ -64,8 +64,9 @@ async function compose(config: ServiceConfig, logger: Logger, ends: Ground['ends
 
   const stores = new Stores(databases, ends);
   await stores.store(service as Schema).enrol(service, of).catch((error: unknown) => { throw (error as { code?: string }).code === 'SHARDS_CHANGED' ? new ConfigInvalid('SHARDS', messageOf(error)) : error; });
-  // Why before the seats: they end first, and their last batch may park something.
+  // Why before the seats: they end first, and their last batch may park something or give up locks.
   const letters = stores.letters(service as ParkingSchema);
+  if (service === 'orchestrator' && of > 1) stores.lockLog();
 
   const works = new Map<number, Work>();
   let seats: Pick<Seats, 'activeUrl' | 'isTaken'> = { activeUrl: () => null, isTaken: () => false };
@@ -133,7 +134,7 @@ async function compose(config: ServiceConfig, logger: Logger, ends: Ground['ends
       answerForDeadLetters(service, ground.query, bus, letters, key => takes(of === 1 ? undefined : { index: shard, of }, key));
       answerForLog(ground.query, service, log);
       const relayed = (): number => kafka!.relayStates().find(({ source }) => source === log.producer)?.relayedForGood ?? 0;
-      works.set(shard, await WORK[service]!({ ground, log, config, isStopping, relayed, activate: () => { http.activate(address); } }));
+      works.set(shard, await WORK[service]!({ ground, log, shard, of, config, isStopping, relayed, activate: () => { http.activate(address); } }));
       return leave;
     } catch (error) {
       await leave();

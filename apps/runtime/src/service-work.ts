@@ -36,6 +36,9 @@ export interface Place {
   readonly ground: Ground;
   readonly log: Log;
   readonly config: ServiceConfig;
+  /** Which of how many. */
+  readonly shard: number;
+  readonly of: number;
   /** This seat's answers hold from now on. */
   activate(): void;
   readonly isStopping: () => boolean;
@@ -80,7 +83,7 @@ export const WORK: Readonly<Partial<Record<ServiceName, (place: Place) => Promis
   orchestrator: async place => {
     const { ground, log } = place;
     const control = makeControl(ground);
-    const part = makeOrchestrator(ground, log, control);
+    const part = makeOrchestrator(ground, log, control, place.of === 1 ? undefined : { lockLog: ground.stores.lockLog(), shard: place.shard });
     await control.start();
     await part.begin();
     place.activate();

@@ -14,3 +14,4 @@ export { CALM_PACE, LOSSY_PACE, type ResendPace } from './domain/pauses';
 export { wakeAt, outstanding } from './domain/wake';
 export { hasEnded, type Workflow } from './domain/workflow';
 export { foldRow, toAppend } from './application/workflow-log';
+export { snapshotKindOf } from './application/recovery';

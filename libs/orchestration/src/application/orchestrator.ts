@@ -257,7 +257,7 @@ export class Orchestrator {
     const positions = Object.assign({}, ...intakes.filter(intake => intake.defect === undefined && !defects.has(intake)).map(intake => intake.positions)) as Record<string, number>;
     const documents = this.#snapshotsOfReopened(touched);
     const aged = at >= this.#housekeepingAt ? this.#aged(touched) : null;
-    for (const { state, version } of aged ?? []) documents.push(snapshotOf(state, version));
+    for (const { state, version } of aged ?? []) documents.push(snapshotOf(this.#log, state, version));
     if (appends.length === 0 && documents.length === 0 && Object.keys(positions).length === 0) return [];
     crashPoint('orchestrator.commit.before');
     try {
@@ -477,9 +477,9 @@ export class Orchestrator {
     const documents: DocumentPut[] = [];
     for (const { entry, state } of touched.values()) {
       if (entry === null) continue;
-      if (hasEnded(state)) { if (entry.snapshotted) documents.push(noSnapshotOf(state)); }
+      if (hasEnded(state)) { if (entry.snapshotted) documents.push(noSnapshotOf(this.#log, state)); }
       // Why: it had ended and begins to move again; its first rows lie before the low-water mark.
-      else if (hasEnded(entry.state)) { documents.push(snapshotOf(state, entry.version + 1)); entry.snapshotted = true; }
+      else if (hasEnded(entry.state)) { documents.push(snapshotOf(this.#log, state, entry.version + 1)); entry.snapshotted = true; }
     }
     return documents;
   }
