@@ -12,6 +12,8 @@ import { pause, sizeOf, until } from '../support/wait';
 const SECONDS = sizeOf('AIFIRST_CHAOS_SECONDS', 60);
 const WORKFLOWS = sizeOf('AIFIRST_CHAOS_WORKFLOWS', 200);
 const SEED = sizeOf('AIFIRST_CHAOS_SEED', 1);
+/** Among which the copies share the work. */
+const SHARDS = process.env['AIFIRST_CHAOS_SHARDS'] ?? '2';
 /** Of all messages, for good. */
 const DROPPED = process.env['AIFIRST_CHAOS_DROP'] ?? '0.3';
 const FREEZE_MS: readonly [number, number] = [5_000, Math.min(40_000, SECONDS * 250)];
@@ -33,7 +35,7 @@ describe(`two copies of every service, ${SECONDS} s of kills, freezes and restar
     const folder = mkdtempSync(join(tmpdir(), 'aifirst-chaos-'));
     losing = join(folder, 'losing');
     writeFileSync(losing, '');
-    stack = await Stack.start({ env: { LOG_LEVEL: 'warn', COPIES: '2', AIFIRST_DROP: `${DROPPED}:${losing}`, KAFKA_BROKERS: broker.brokers.join(',') } });
+    stack = await Stack.start({ env: { LOG_LEVEL: 'warn', COPIES: '2', SHARDS, AIFIRST_DROP: `${DROPPED}:${losing}`, KAFKA_BROKERS: broker.brokers.join(',') } });
     agent = await stack.agent();
     load = new AppendLoad(stack, agent, 'load', Array.from({ length: FILES }, (_, at) => `${at % 2 === 0 ? '' : 'deep/er/'}${at}.log`));
     load.allowed = 0;

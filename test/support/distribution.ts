@@ -5,6 +5,9 @@ import { startTestPostgres, type TestPostgres } from '@aifirst/embedded-postgres
 /** Set by the jest project `distributed`: the same tests, every service its own process. */
 export const isDistributed = process.env['AIFIRST_STACK'] === 'distributed';
 
+/** Among how many the work of each stack is shared, unless a test says otherwise. */
+const SHARDS = process.env['AIFIRST_SHARDS'] ?? '';
+
 /** What services of their own need besides: a PostgreSQL server of this stack alone, and topics of its own on the broker that all share. */
 export class Distribution {
   private postgres: TestPostgres | null = null;
@@ -16,7 +19,7 @@ export class Distribution {
     const brokers = process.env['AIFIRST_TEST_KAFKA_BROKERS'] ?? '';
     const { host, port, user, password, database } = this.postgres!.connection;
     const url = `postgres://${encodeURIComponent(user)}:${encodeURIComponent(password)}@/${database}?host=${encodeURIComponent(host)}&port=${port}`;
-    return { ...(brokers === '' ? {} : { KAFKA_BROKERS: brokers }), KAFKA_TOPIC_PREFIX: this.prefix, DATABASE_URL: url };
+    return { ...(brokers === '' ? {} : { KAFKA_BROKERS: brokers }), KAFKA_TOPIC_PREFIX: this.prefix, DATABASE_URL: url, ...(SHARDS === '' ? {} : { SHARDS }) };
   }
 
   /** Of the database's server: another one after it was killed, as it is started again. */

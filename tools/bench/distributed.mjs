@@ -12,7 +12,9 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '../..');
 const require = createRequire(join(root, 'package.json'));
 const TICK_MS = 10;
-const FORMS = process.env.COPIES === undefined ? ['1', '1,orchestrator=2,adapter-os=2', '1,orchestrator=4,adapter-os=4'] : [process.env.COPIES];
+/** As many shards as copies share them, unless SHARDS says otherwise. */
+const FORMS = (process.env.COPIES === undefined ? [['1', 1], ['1,orchestrator=2,adapter-os=2', 2], ['1,orchestrator=4,adapter-os=4', 4]] : [[process.env.COPIES, 1]])
+  .map(([copies, shards]) => [copies, process.env.SHARDS ?? String(shards)]);
 
 if (spawnSync('java', ['-version'], { stdio: 'ignore' }).status !== 0) {
   console.log(JSON.stringify({ benchmark: 'distributed', skipped: 'no Java for the Kafka broker' }));
@@ -59,7 +61,7 @@ async function call(port, token, method, path, body) {
   return response.json();
 }
 
-async function measure(copies, at) {
+async function measure(copies, shards, at) {
   const folder = mkdtempSync(join(tmpdir(), 'aifirst-bench-'));
   chmodSync(folder, 0o711);
   ends.push(async () => { rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }); });
@@ -72,7 +74,7 @@ async function measure(copies, at) {
   ends.push(() => postgres.stop());
   const { host, user, password, database, port: socketPort } = postgres.connection;
   const env = {
-    ...process.env, DATA_DIR: join(folder, 'data'), PORT: String(port), LOG_LEVEL: 'warn', COPIES: copies, KAFKA_BROKERS: `127.0.0.1:${port + 90}`,
+    ...process.env, DATA_DIR: join(folder, 'data'), PORT: String(port), LOG_LEVEL: 'warn', COPIES: copies, SHARDS: shards, KAFKA_BROKERS: `127.0.0.1:${port + 90}`,
     DATABASE_URL: `postgres://${encodeURIComponent(user)}:${encodeURIComponent(password)}@/${database}?host=${encodeURIComponent(host)}&port=${socketPort}`,
   };
   const startedAt = performance.now();
@@ -93,13 +95,13 @@ async function measure(copies, at) {
   const load = JSON.parse(text);
   const workflows = Object.values(load).reduce((sum, part) => sum + (part?.count ?? 0), 0);
   const cpuMs = Object.fromEntries(Object.entries(after).map(([part, ticks]) => [part, Number((((ticks - (before[part] ?? 0)) * TICK_MS) / workflows).toFixed(3))]));
-  console.log(JSON.stringify({ benchmark: 'three-step noop workflows over HTTP, every service its own process on Kafka', copies, node: process.version, cores: cpus().length, ...load, startMs: readyMs, perWorkflow: { cpuMs } }));
+  console.log(JSON.stringify({ benchmark: 'three-step noop workflows over HTTP, every service its own process on Kafka', copies, shards: Number(shards), node: process.version, cores: cpus().length, ...load, startMs: readyMs, perWorkflow: { cpuMs } }));
 }
 
 const endAll = async () => { for (const end of ends.splice(0).reverse()) await Promise.resolve().then(end).catch(error => { console.error(String(error)); }); };
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => { void endAll().then(() => process.exit(1)); });
 try {
-  for (const [at, copies] of FORMS.entries()) { await measure(copies, at); await endAll(); }
+  for (const [at, [copies, shards]] of FORMS.entries()) { await measure(copies, shards, at); await endAll(); }
 } finally {
   await endAll();
 }

@@ -68,6 +68,8 @@ export interface ServiceConfig extends CommonConfig {
   readonly urls: Readonly<Record<ServiceName, readonly string[]>>;
   /** How far an intent's time may be from that of its arrival on the topic. */
   readonly intentFreshnessSeconds: number;
+  /** Among how many the work of orchestrator and adapters is shared: the same everywhere, and for ever. */
+  readonly shards: number;
   /** Where this process is reached by others. */
   readonly advertisedUrl?: string;
 }
@@ -79,6 +81,8 @@ export const variableOf = (service: ServiceName, suffix: string): string => `${s
 
 const PORT = 7_400;
 export const PORT_MAX = 65_535;
+/** Each is a log, a relay and a consumer. */
+const SHARDS_MAX = 64;
 /** A hundred years: whoever means for ever. */
 const DAYS_MAX = 36_500;
 /** A header's worth. */
@@ -92,7 +96,7 @@ const NOT_BUILT: readonly Refused[] = [{ variables: /^OIDC_(ISSUER|AUDIENCE)$/, 
 
 /** What one process with everything in it has no use for. Refused, because a setting that does nothing misleads. */
 const NOT_HERE: readonly Refused[] = [
-  { variables: /^KAFKA_(BROKERS|SASL_(MECHANISM|USERNAME|PASSWORD)|TLS_(CA|CERT|KEY))$/, instead: 'Kafka comes with start:distributed; this start uses its embedded log' },
+  { variables: /^(SHARDS|KAFKA_(BROKERS|SASL_(MECHANISM|USERNAME|PASSWORD)|TLS_(CA|CERT|KEY)))$/, instead: 'Kafka comes with start:distributed; this start uses its embedded log' },
   { variables: new RegExp(`^(${SERVICES.map(service => variableOf(service, 'URLS')).join('|')})$`), instead: 'addresses of services come with start:distributed; here all of them are in one process' },
 ];
 
@@ -120,14 +124,21 @@ export function readServiceConfig(env: Environment, service: ServiceName, workin
   const databaseUrl = postgresUrl(env, 'DATABASE_URL') ?? postgresUrl(env, variableOf(service, 'DATABASE_URL'));
   if (databaseUrl === undefined) throw new ConfigInvalid('DATABASE_URL', `DATABASE_URL is not set, nor is ${variableOf(service, 'DATABASE_URL')}: services of their own need a PostgreSQL server (15 or newer), such as postgres://user:password@host:5432/database`);
   const advertisedUrl = httpUrl(env, 'ADVERTISED_URL');
+  const partitions = integer(env, 'KAFKA_PARTITIONS', 4, 1, 1_000);
+  const shards = integer(env, 'SHARDS', 1, 1, SHARDS_MAX);
+  if (partitions % shards !== 0) bad('SHARDS', `${shards}`, `a number that divides KAFKA_PARTITIONS (${partitions}), because each shard takes as many partitions`);
   return {
-    ...commonConfig(env, workingDirectory, portOf(service)), service, databaseUrl,
-    kafka: { brokers, ...kafkaSecurity(env, workingDirectory), partitions: integer(env, 'KAFKA_PARTITIONS', 4, 1, 1_000), topicPrefix: topicPrefix(env, 'KAFKA_TOPIC_PREFIX') },
+    ...commonConfig(env, workingDirectory, portOf(service)), service, databaseUrl, shards,
+    kafka: { brokers, ...kafkaSecurity(env, workingDirectory), partitions, topicPrefix: topicPrefix(env, 'KAFKA_TOPIC_PREFIX') },
     intentFreshnessSeconds: integer(env, 'INTENT_FRESHNESS_SECONDS', 300, 1, 86_400),
     urls: Object.fromEntries(SERVICES.map(name => [name, urlsOf(env, name)])) as Record<ServiceName, readonly string[]>,
     ...(advertisedUrl === undefined ? {} : { advertisedUrl }),
   };
 }
+
+/** Services whose work copies share; of the others one copy works. */
+const SHARED: readonly ServiceName[] = ['orchestrator', 'adapter-os'];
+export const shardsOf = ({ shards }: Pick<ServiceConfig, 'shards'>, service: ServiceName): number => (SHARED.includes(service) ? shards : 1);
 
 /** Where a service listens unless told otherwise. */
 export const portOf = (service: ServiceName): number => PORT + SERVICES.indexOf(service);

@@ -33,7 +33,7 @@ describe('the configuration', () => {
   });
 
   it.each([
-    ['KAFKA_BROKERS', 'Kafka comes with start:distributed'], ['KAFKA_SASL_PASSWORD', 'Kafka comes with start:distributed'], ['KAFKA_TLS_CA', 'Kafka comes with start:distributed'],
+    ['KAFKA_BROKERS', 'Kafka comes with start:distributed'], ['SHARDS', 'Kafka comes with start:distributed'], ['KAFKA_SASL_PASSWORD', 'Kafka comes with start:distributed'], ['KAFKA_TLS_CA', 'Kafka comes with start:distributed'],
     ['OIDC_ISSUER', 'not built yet'], ['OIDC_AUDIENCE', 'not built yet'], ['GATEWAY_URLS', 'start:distributed'], ['ADAPTER_CLOUD_URLS', 'start:distributed'],
   ])('ignores nothing silently: %s is refused', (variable, why) => {
     expect(refusalOf({ [variable]: 'hunter2' }).message).toMatch(new RegExp(`^${variable} is set, but .*${why}`));
@@ -90,7 +90,7 @@ describe('the configuration of one service', () => {
   };
 
   it.each([
-    [{ KAFKA_BROKERS: undefined }, 'KAFKA_BROKERS is not set'], [{ KAFKA_BROKERS: 'broker' }, 'host:port'], [{ KAFKA_BROKERS: 'a:1,b' }, 'host:port'],
+    [{ KAFKA_BROKERS: undefined }, 'KAFKA_BROKERS is not set'], [{ SHARDS: '0' }, 'from 1 to 64'], [{ SHARDS: '3' }, 'a number that divides KAFKA_PARTITIONS (4)'], [{ SHARDS: '8' }, 'divides KAFKA_PARTITIONS'], [{ KAFKA_BROKERS: 'broker' }, 'host:port'], [{ KAFKA_BROKERS: 'a:1,b' }, 'host:port'],
     [{ DATABASE_URL: undefined }, 'DATABASE_URL is not set, nor is ORCHESTRATOR_DATABASE_URL'], [{ DATABASE_URL: 'mysql://x' }, 'PostgreSQL address'],
     [{ KAFKA_SASL_USERNAME: 'u' }, 'set all or none'], [{ KAFKA_SASL_MECHANISM: 'gssapi', KAFKA_SASL_USERNAME: 'u', KAFKA_SASL_PASSWORD: 'p' }, 'plain, scram-sha-256'],
     [{ KAFKA_TLS_CERT: 'c.pem' }, 'set both or none'], [{ POLICY_URLS: 'policy:7402' }, 'http://'], [{ KAFKA_PARTITIONS: '0' }, '1 to 1000'],

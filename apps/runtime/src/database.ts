@@ -6,13 +6,14 @@ import { BASE_MIGRATIONS, migrate, type ServiceSchema } from '@aifirst/store';
 import { VAULT_MIGRATIONS, VAULT_SCHEMA } from '@aifirst/vault';
 import { GATEWAY_MIGRATIONS } from '@aifirst/api';
 import { AUDIT_MIGRATIONS } from '@aifirst/audit';
+import { LOCK_MIGRATIONS } from '@aifirst/orchestration';
 import type { RuntimeConfig } from './config';
 
 export type Schema = 'gateway' | 'orchestrator' | 'policy' | 'audit' | 'adapter-os' | 'vault';
 
 export const MIGRATIONS: Readonly<Record<Schema, ServiceSchema['migrations']>> = {
   gateway: [...GATEWAY_MIGRATIONS, ...DEAD_LETTER_MIGRATIONS],
-  orchestrator: [...BASE_MIGRATIONS, ...DEAD_LETTER_MIGRATIONS],
+  orchestrator: [...BASE_MIGRATIONS, ...DEAD_LETTER_MIGRATIONS, ...LOCK_MIGRATIONS],
   policy: [...BASE_MIGRATIONS, ...DEAD_LETTER_MIGRATIONS],
   audit: [...BASE_MIGRATIONS, ...DEAD_LETTER_MIGRATIONS, ...AUDIT_MIGRATIONS],
   'adapter-os': [...BASE_MIGRATIONS, ...DEAD_LETTER_MIGRATIONS],

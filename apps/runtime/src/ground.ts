@@ -3,6 +3,7 @@ import { PostgresDeadLetters, type ConsumerEvents, type MessageBus } from '@aifi
 import type { ServiceName, ServiceQuery } from '@aifirst/contracts';
 import { messageOf, OperationalError } from '@aifirst/kernel';
 import type { Logger, Metrics, Tracing } from '@aifirst/observability';
+import { PostgresLockLog } from '@aifirst/orchestration';
 import { PostgresStore } from '@aifirst/store';
 import { MasterKey, PostgresVault } from '@aifirst/vault';
 import type { CommonConfig } from './config';
@@ -39,6 +40,7 @@ export interface Ground {
 export class Stores {
   readonly #stores = new Map<Schema, PostgresStore>();
   readonly #letters = new Map<ParkingSchema, PostgresDeadLetters>();
+  #lockLog: PostgresLockLog | null = null;
 
   constructor(private readonly databases: Pick<Databases, 'connections' | 'shared'>, private readonly ends: Ground['ends']) {}
 
@@ -60,6 +62,15 @@ export class Stores {
     this.#letters.set(schema, letters);
     this.ends.push(() => letters.close());
     return letters;
+  }
+
+  /** One for all shards in this process: they hear of each other at once. */
+  lockLog(): PostgresLockLog {
+    if (this.#lockLog === null) {
+      const lockLog = this.#lockLog = new PostgresLockLog({ connection: this.connection('orchestrator'), schema: schemaName('orchestrator') });
+      this.ends.push(() => lockLog.close());
+    }
+    return this.#lockLog;
   }
 
   /** Those of the schemas that were opened. */

@@ -10,7 +10,7 @@ export function lossy(bus: MessageBus, setting: string | undefined): MessageBus 
   const [share, file] = [Number.parseFloat(setting), setting.split(':')[1]];
   const isLost = (): boolean => Math.random() < share && (file === undefined || existsSync(file));
   return {
-    attach: feed => bus.attach(feed), stop: () => bus.stop(), pausing: (group, work) => bus.pausing(group, work),
+    attach: feed => bus.attach(feed), stop: () => bus.stop(), pausing: (group, work, key) => bus.pausing(group, work, key),
     subscribe: subscription => bus.subscribe({ ...subscription, handle: ({ deliveries, positions }) => subscription.handle({ deliveries: deliveries.filter(() => !isLost()), positions }) }),
   };
 }

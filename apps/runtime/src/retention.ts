@@ -5,6 +5,7 @@ import type { AuditQuestions } from '@aifirst/contracts';
 import type { StepJournal } from '@aifirst/execution';
 import type { Clock } from '@aifirst/kernel';
 import type { Logger } from '@aifirst/observability';
+import { snapshotKindOf } from '@aifirst/orchestration';
 import { Retention, type Bound, type Log, type Positions, type TrimmedLog } from '@aifirst/store';
 import { systemClock } from './clock';
 import type { RuntimeConfig } from './config';
@@ -44,10 +45,10 @@ export const folded = (log: Log, audit: Folded): Bound => async upTo => {
 export const taken = (log: Log, positions: () => Positions | Promise<Positions>): Bound => async () => (await positions())[log.producer] ?? 0;
 
 /** Workflows that have not ended although they began long ago: recovery needs no row of theirs, but their end will be a row. */
-export async function snapshotted(orchestratorLog: Pick<Log, 'listDocuments'>): Promise<readonly string[]> {
+export async function snapshotted(orchestratorLog: Pick<Log, 'listDocuments' | 'producer'>): Promise<readonly string[]> {
   const ids: string[] = [];
   for (let after: string | undefined; ;) {
-    const page = await orchestratorLog.listDocuments('workflow-snapshot', null, after === undefined ? { limit: SNAPSHOTS_PAGE } : { limit: SNAPSHOTS_PAGE, after });
+    const page = await orchestratorLog.listDocuments(snapshotKindOf(orchestratorLog), null, after === undefined ? { limit: SNAPSHOTS_PAGE } : { limit: SNAPSHOTS_PAGE, after });
     for (const { id } of page) ids.push(id);
     const last = page.at(-1);
     if (last === undefined || page.length < SNAPSHOTS_PAGE) return ids;
@@ -125,13 +126,13 @@ export function houseOf({ config, logs, audit, journal, views, openMarks, onJour
  * @param parts what the service has: the gateway its views, an adapter its journal
  */
 export async function houseOfOne({ config, logger, query, stores }: Pick<Ground, 'config' | 'logger' | 'query' | 'stores'>, log: Log, { relayed, views, journal, onForgetting }: OwnParts): Promise<Housekeeping> {
-  const [service = ''] = log.producer.split('/');
+  const [service = '', shard] = log.producer.split('/');
   const sweeper = journal === undefined ? null : new Sweeper(journal, systemClock);
   const history = config.historyDays * DAY_MS;
   const keptMs = Math.max(history, service === 'gateway' ? config.idempotencyDays * DAY_MS : service === 'policy' ? 0 : config.undoWindowDays * DAY_MS);
   const audit = { foldedUpTo: () => query.ask<AuditQuestions['foldedUpTo'][1]>('audit', 'foldedUpTo', {}) };
   const retention = new Retention({
-    open: () => stores.store(service as Schema).open({ log: 'retention', shard: 0, owner: `${process.pid}` }), clock: systemClock,
+    open: () => stores.store(service as Schema).open({ log: 'retention', shard: Number(shard), owner: `${process.pid}` }), clock: systemClock,
     logs: [{
       log, keptMs, ...(service === 'orchestrator' ? { keep: () => snapshotted(log) } : {}), ...(onForgetting === undefined ? {} : { onForgetting }),
       bounds: {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, linkSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { OperationalError, messageOf } from '@aifirst/kernel';
 
@@ -81,3 +81,9 @@ function syncFolder(path: string): void {
 }
 
 const invalid = (path: string, what: string): OperationalError => new OperationalError('SECRET_FILE_INVALID', `\`${path}\` ${what}`);
+
+/** @throws OperationalError where it is not there: a process that made its own could not be understood by the others */
+export function existingSecretFile(path: string, bytes: number, variable: string): Buffer {
+  if (!existsSync(path)) throw new OperationalError('KEY_MISSING', `${variable}: \`${path}\` is not there. All services share it: \`npm run start:distributed\` makes it, or \`(umask 077; head -c ${bytes} /dev/urandom | base64 > ${path})\``);
+  return ensureSecretFile(path, bytes);
+}

@@ -75,6 +75,15 @@ export class KafkaMessageBus implements MessageBus {
     }, former?.stop()));
   }
 
+  /** The log is another's from now on: what is committed is sent, then nothing more of it. Nothing where it is not attached. */
+  async detach(source: string): Promise<void> {
+    const relay = this.relays.get(source);
+    if (relay === undefined) return;
+    this.relays.delete(source);
+    await within(DRAIN_WITHIN_MS, relay.drain());
+    await this.end(relay);
+  }
+
   async subscribe(subscription: Subscription): Promise<Consumer> {
     this.assertRunning();
     const { group, share, exclusive } = subscription;
@@ -102,7 +111,7 @@ export class KafkaMessageBus implements MessageBus {
     await within(DRAIN_WITHIN_MS, Promise.all(relays.map(relay => relay.drain())));
     await this.consumers.stop();
     await within(DRAIN_WITHIN_MS, Promise.all(relays.map(relay => relay.drain())));
-    await Promise.all(relays.map(async relay => { if (!(await within(DRAIN_WITHIN_MS, relay.stop()))) await relay.halt(); }));
+    await Promise.all(relays.map(relay => this.end(relay)));
   }
 
   /** For metrics: messages in each partition that a consumer of this process has not handled yet. */
@@ -123,6 +132,8 @@ export class KafkaMessageBus implements MessageBus {
     ];
     return { ready: reasons.length === 0, reasons };
   }
+
+  private async end(relay: Relay): Promise<void> { if (!(await within(DRAIN_WITHIN_MS, relay.stop()))) await relay.halt(); }
 
   private settings(purpose: string): KafkaSettings {
     const { settings, service } = this.options;

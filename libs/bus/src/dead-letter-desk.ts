@@ -24,7 +24,8 @@ interface Parked { readonly letter: DeadLetter; readonly delivery: Delivery }
 
 /** Where people decide on what a consumer could not handle. Whoever owns the letters records what it answers as a fact. */
 export class DeadLetterDesk {
-  constructor(private readonly bus: MessageBus, private readonly deadLetters: DeadLetters) {}
+  /** @param isOurs whether messages of a key come to this process, where a group's consumers share them. Default: all */
+  constructor(private readonly bus: MessageBus, private readonly deadLetters: DeadLetters, private readonly isOurs: (key: string) => boolean = () => true) {}
 
   /** In the order they were parked. @returns `next`: `after` of the next page, null at the end */
   async list(page: { readonly tenant: string | null; readonly limit: number; readonly after?: string; readonly group?: string; readonly status?: string }): Promise<{ items: readonly DeadLetter[]; next: string | null }> {
@@ -40,8 +41,9 @@ export class DeadLetterDesk {
    */
   async replay(order: DeskOrder): Promise<Replayed> {
     const { group, key } = await this.visible(order);
+    this.assertOurs(group, key);
     return this.bus.pausing(group, async consumer => {
-      if (consumer === null) throw new OperationalError('NO_CONSUMER', `no consumer of group \`${group}\` runs here`, { retryable: true });
+      if (consumer === null) throw noConsumer(group);
       const asked = await this.parked(order);
       const queue = consumer.unordered ? [asked] : await this.deadLetters.ofKey(group, key);
       const replayed: DeadLetter[] = [];
@@ -58,16 +60,19 @@ export class DeadLetterDesk {
 
   /**
    * Gives one message up. What is parked behind it stays until it is replayed.
-   * @throws Refusal NOT_FOUND, WRONG_STATE { status }
+   * @throws Refusal NOT_FOUND, WRONG_STATE { status }; NO_CONSUMER (retryable) where its key's messages go to another process
    */
   async discard(order: DeskOrder): Promise<Discarded> {
     const { group, key } = await this.visible(order);
+    this.assertOurs(group, key);
     return this.bus.pausing(group, async consumer => {
       const { letter } = await this.parked(order);
       await this.deadLetters.settle(letter.id, 'discarded');
       return { by: order.by, letter: { ...letter, status: 'discarded' as const }, left: await this.releaseIfFree(group, key, consumer) };
     }, key);
   }
+
+  private assertOurs(group: string, key: string): void { if (!this.isOurs(key)) throw noConsumer(group); }
 
   private async failureOf({ letter, delivery }: Parked, consumer: PausedConsumer): Promise<Replayed['failed']> {
     try {
@@ -100,6 +105,7 @@ export class DeadLetterDesk {
   }
 }
 
+const noConsumer = (group: string): OperationalError => new OperationalError('NO_CONSUMER', `no consumer of group \`${group}\` for this key runs here`, { retryable: true });
 export const notFound = (id: string): Refusal => new Refusal({ code: 'NOT_FOUND', detail: `there is no dead letter \`${id}\`` });
 export const wrongState = ({ id, status }: Pick<DeadLetter, 'id' | 'status'>): Refusal =>
   new Refusal({ code: 'WRONG_STATE', detail: `dead letter \`${id}\` is ${status}` }, { status });

@@ -5,7 +5,8 @@ import { jobOf, journaledOf, stateOf, type PreparedState } from './journal-rows'
 import { stepKeyOf } from './step-commands';
 import type { Workbench } from './workbench';
 
-const DOCUMENT = { kind: 'execution.retention', tenant: 'system', id: 'cursor' } as const;
+/** Its id is the log's name: shards share their documents. */
+const DOCUMENT = { kind: 'execution.retention', tenant: 'system' } as const;
 const ROWS_MAX = 500;
 /** What an adapter can't let go of for so long is left where it lies. */
 const STUCK_MS_MAX = 7 * 86_400_000;
@@ -29,7 +30,7 @@ export class Retention {
 
   async sweep(nowMs: number, rowsMax = ROWS_MAX): Promise<Swept> {
     const { log, bench, undoWindowMs } = this.parts;
-    this.cursor ??= Number((await log.getDocument(DOCUMENT.kind, DOCUMENT.tenant, DOCUMENT.id))?.data['position'] ?? 0);
+    this.cursor ??= Number((await log.getDocument(DOCUMENT.kind, DOCUMENT.tenant, log.producer))?.data['position'] ?? 0);
     // Why: recovery still needs what lies behind the low-water mark.
     const rows = (await log.read(this.cursor, rowsMax)).filter(row => row.position < log.lowWater());
     const claims = [];
@@ -59,7 +60,7 @@ export class Retention {
     }
     if (upTo > this.cursor) {
       this.cursor = upTo;
-      bench.writer.put({ ...DOCUMENT, data: { position: upTo } });
+      bench.writer.put({ ...DOCUMENT, id: this.parts.log.producer, data: { position: upTo } });
       bench.writer.wake();
     }
     return { forgotten, failed, upTo, more: rows.length > 0 && upTo === rows.at(-1)?.position };

@@ -1,11 +1,17 @@
 export { Orchestrator } from './application/orchestrator';
-export type { ControlSource, OrchestratorOptions, OrchestratorTelemetry } from './application/ports';
+export type { ControlSource, Holding, LockKeeper, LockLog, LockNews, OrchestratorOptions, OrchestratorTelemetry } from './application/ports';
+export { LocalLocks } from './application/local-locks';
+export { SharedLocks, type SharedLocksOptions } from './application/shared-locks';
+export { LOCK_MIGRATIONS } from './infrastructure/lock-migrations';
+export { PostgresLockLog, type PostgresLockLogOptions } from './infrastructure/postgres-lock-log';
 export { PolledControl } from './application/polled-control';
 export { OrchestratorService } from './infrastructure/orchestrator-service';
 export { decide, type Input } from './domain/decide';
 export { LockTable } from './domain/lock-table';
+export { LockReplica, type LockBatch, type LockEntry, type LockOperation, type LockOutcome, type LockState } from './domain/lock-replica';
 export type { Circumstances, Command, Control, Decision } from './domain/turn';
 export { CALM_PACE, LOSSY_PACE, type ResendPace } from './domain/pauses';
 export { wakeAt, outstanding } from './domain/wake';
 export { hasEnded, type Workflow } from './domain/workflow';
 export { foldRow, toAppend } from './application/workflow-log';
+export { snapshotKindOf } from './application/recovery';

@@ -3,7 +3,7 @@ import { OperationalError, invariant, type Clock } from '@aifirst/kernel';
 import { AnswerDesk } from './answer-desk';
 import { Exchange, NoAnswer, type Posted, type Received } from './exchange';
 import { readOutcome, settle, type Outcome } from './outcome';
-import { QUESTION_BYTES_MAX, questionPath } from './question-path';
+import { QUESTION_BYTES_MAX, questionPath, serviceOf, type Address } from './question-path';
 import { ANSWER_HEADER, digestOf, newNonce, QUESTION_HEADER, QuestionSeal, UNKNOWN_INSTANCE } from './question-seal';
 import { isRepeatable } from './repeatable';
 import { QuestionsHandler, type ServiceLogger } from './questions-handler';
@@ -45,9 +45,9 @@ export class HttpServiceQuery implements ServiceQuery {
   readonly #seal: QuestionSeal;
   readonly #exchange = new Exchange();
   /** By service, in the order in which they are asked. */
-  readonly #urls = new Map<ServiceName, readonly string[]>();
+  readonly #urls = new Map<Address, readonly string[]>();
   /** The active copy, where it is none of these. */
-  readonly #elsewhere = new Map<ServiceName, string>();
+  readonly #elsewhere = new Map<Address, string>();
   /** By url the name of the process that listens there. */
   readonly #instances = new Map<string, string>();
 
@@ -61,13 +61,13 @@ export class HttpServiceQuery implements ServiceQuery {
    * OperationalError SERVICE_UNAVAILABLE (retryable: nobody answers), SERVICE_TIMEOUT (retryable; it may have been heard),
    * UNKNOWN_QUESTION, QUESTION_TOO_LARGE
    */
-  async ask<A>(service: ServiceName, question: string, body: unknown): Promise<A> {
-    const isOurs = this.#desk.answers(service, question) || this.options.self?.includes(service) === true;
-    if (isOurs && !(this.#desk.standsBy(service) && this.#urls.has(service))) return (await this.#desk.answer(service, question, body)) as A;
+  async ask<A>(service: Address, question: string, body: unknown): Promise<A> {
+    const isOurs = this.#desk.answers(service, question) || this.options.self?.includes(serviceOf(service)) === true;
+    if (isOurs && !(this.#desk.standsBy(service) && this.#urls.has(serviceOf(service)))) return (await this.#desk.answer(service, question, body)) as A;
     return settle<A>(await this.#askOthers(service, question, Buffer.from(JSON.stringify(body ?? null))), service, question);
   }
 
-  answer<Q, A>(service: ServiceName, question: string, handler: (body: Q) => Promise<A> | A): void {
+  answer<Q, A>(service: Address, question: string, handler: (body: Q) => Promise<A> | A): void {
     this.#desk.register(service, question, handler as (body: unknown) => unknown);
   }
 
@@ -75,9 +75,24 @@ export class HttpServiceQuery implements ServiceQuery {
    * While this copy stands by for the service, questions to it are answered with NOT_ACTIVE and its own go to the others.
    * @param activeUrl where the active copy can be asked, null as far as it is not known
    */
-  standBy(service: ServiceName, activeUrl: () => string | null = () => null): void { this.#desk.standBy(service, activeUrl); }
+  standBy(service: Address, activeUrl: () => string | null = () => null): void { this.#desk.standBy(service, activeUrl); }
   /** This copy does the service's work from now on. */
-  activate(service: ServiceName): void { this.#desk.standBy(service, null); }
+  activate(service: Address): void { this.#desk.standBy(service, null); }
+
+  /** Its work is another copy's from now on, and so are the answers. */
+  withdraw(service: Address): void { this.#desk.withdraw(service); }
+
+  /** Asks one copy and no other. @throws as `ask` */
+  async askAt<A>(url: string, service: Address, question: string, body: unknown): Promise<A> {
+    const endsAt = performance.now() + (this.options.timeoutMs ?? TIMEOUT_MS);
+    try {
+      const { settled, why } = await this.#askOne(baseOf(url), questionPath(service, question), Buffer.from(JSON.stringify(body ?? null)), endsAt, isRepeatable(question));
+      if (settled !== null) return settle<A>(settled, service, question);
+      throw new OperationalError('SERVICE_UNAVAILABLE', `service \`${service}\` does not answer (\`${url}\`: ${why})`, { retryable: true });
+    } catch (error) {
+      throw error instanceof NoAnswer ? unheard(error, service, question, url) : error;
+    }
+  }
 
   /** What answers other processes' questions; one per server. */
   handler(logger: ServiceLogger): QuestionsHandler { return new QuestionsHandler(this.#desk, this.#seal, this.options.clock, logger); }
@@ -85,7 +100,7 @@ export class HttpServiceQuery implements ServiceQuery {
   /** Lets go of all connections. */
   close(): void { this.#exchange.close(); }
 
-  async #askOthers(service: ServiceName, question: string, body: Buffer): Promise<Settled> {
+  async #askOthers(service: Address, question: string, body: Buffer): Promise<Settled> {
     if (body.length > QUESTION_BYTES_MAX) throw new OperationalError('QUESTION_TOO_LARGE', `question \`${question}\` to service \`${service}\` has more than ${QUESTION_BYTES_MAX} bytes`);
     const timeoutMs = this.options.timeoutsMs?.[question] ?? TIMEOUTS_MS[question] ?? this.options.timeoutMs ?? TIMEOUT_MS;
     const endsAt = performance.now() + timeoutMs;
@@ -157,27 +172,29 @@ export class HttpServiceQuery implements ServiceQuery {
     return again;
   }
 
-  #inOrder(service: ServiceName): readonly string[] {
+  #urlsOf(service: Address): readonly string[] { return this.#urls.get(service) ?? this.#urls.get(serviceOf(service)) ?? []; }
+
+  #inOrder(service: Address): readonly string[] {
     const elsewhere = this.#elsewhere.get(service);
-    const urls = this.#urls.get(service) ?? [];
+    const urls = this.#urlsOf(service);
     return elsewhere === undefined ? urls : [elsewhere, ...urls];
   }
 
-  #prefer(service: ServiceName, url: string): void {
-    const urls = this.#urls.get(service) ?? [];
+  #prefer(service: Address, url: string): void {
+    const urls = this.#urlsOf(service);
     if (!urls.includes(url)) { this.#elsewhere.set(service, url); return; }
     this.#elsewhere.delete(service);
     if (urls[0] !== url) this.#urls.set(service, [url, ...urls.filter(other => other !== url)]);
   }
 
-  #putLast(service: ServiceName, url: string): void {
+  #putLast(service: Address, url: string): void {
     if (this.#elsewhere.get(service) === url) this.#elsewhere.delete(service);
-    const urls = this.#urls.get(service) ?? [];
+    const urls = this.#urlsOf(service);
     if (urls.includes(url)) this.#urls.set(service, [...urls.filter(other => other !== url), url]);
   }
 }
 
-function unheard({ reached, timedOut, message }: NoAnswer, service: ServiceName, question: string, url: string): OperationalError {
+function unheard({ reached, timedOut, message }: NoAnswer, service: Address, question: string, url: string): OperationalError {
   const heard = reached === 'no' ? '' : ', which it may have heard';
   return new OperationalError(timedOut ? 'SERVICE_TIMEOUT' : 'SERVICE_UNAVAILABLE', `service \`${service}\` (\`${url}\`) did not answer \`${question}\`${heard}: ${message}`, { retryable: true });
 }

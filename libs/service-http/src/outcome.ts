@@ -1,10 +1,10 @@
-import type { ServiceName } from '@aifirst/contracts';
 import { OperationalError, Refusal, type Problem } from '@aifirst/kernel';
+import type { Address } from './question-path';
 
 /** This copy of a service does not do its work right now: another does, or will. Nothing was done. */
 export class NotActive extends OperationalError {
   /** @param activeUrl where the copy that does can be asked, if that is known */
-  constructor(service: ServiceName, readonly activeUrl: string | null = null) {
+  constructor(service: Address, readonly activeUrl: string | null = null) {
     super('NOT_ACTIVE', `this copy of service \`${service}\` stands by`, { retryable: true });
   }
 }
@@ -42,7 +42,7 @@ export function readOutcome(body: Buffer): Outcome | null {
 }
 
 /** The value that was answered. @throws Refusal as the owner threw it; OperationalError with its code */
-export function settle<A>(outcome: Exclude<Outcome, { notActive: unknown } | { instance: unknown }>, service: ServiceName, question: string): A {
+export function settle<A>(outcome: Exclude<Outcome, { notActive: unknown } | { instance: unknown }>, service: Address, question: string): A {
   if ('answer' in outcome) return outcome.answer as A;
   if ('refusal' in outcome) throw new Refusal(outcome.refusal.problems as readonly [Problem, ...Problem[]], outcome.refusal.extra);
   const { code, retryable, id } = outcome.failure;

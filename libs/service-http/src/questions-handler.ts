@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import type { ServiceName } from '@aifirst/contracts';
 import { OperationalError, Refusal, messageOf, type Clock } from '@aifirst/kernel';
 import type { AnswerDesk } from './answer-desk';
 import { NotActive, outcomeOf, STATUS, type Outcome } from './outcome';
 import { jsonAnswer, NOT_FOUND, problemAnswer, type HttpAnswer } from './problem';
 import { BodyTooLarge } from './read-body';
-import { readQuestionPath } from './question-path';
+import { readQuestionPath, type Address } from './question-path';
 import { ANSWER_HEADER, digestOf, QUESTION_HEADER, readQuestionHeader, type QuestionSeal, type SealedQuestion } from './question-seal';
 import { CLOCK_SKEW_MS_MAX, SeenNonces } from './seen-nonces';
 
@@ -62,7 +61,7 @@ export class QuestionsHandler {
     await Promise.allSettled([...this.#underWay]);
   }
 
-  async #answer(asked: IncomingQuestion, { service, question }: { service: ServiceName; question: string }, sealed: SealedQuestion): Promise<HttpAnswer> {
+  async #answer(asked: IncomingQuestion, { service, question }: { service: Address; question: string }, sealed: SealedQuestion): Promise<HttpAnswer> {
     try {
       if (this.#isDraining) throw new NotActive(service);
       const bytes = await asked.body();
@@ -91,7 +90,7 @@ export class QuestionsHandler {
     return problemAnswer(401, { code: 'UNAUTHENTICATED', detail: why });
   }
 
-  #note(error: unknown, service: ServiceName, question: string, id: string): void {
+  #note(error: unknown, service: Address, question: string, id: string): void {
     if (error instanceof Refusal || error instanceof NotActive) return;
     if (error instanceof OperationalError) this.logger.warn('a question could not be answered', { service, question, id, code: error.code, error: messageOf(error) });
     else this.logger.error('a question failed', { service, question, id, error: error instanceof Error ? error.stack : String(error) });

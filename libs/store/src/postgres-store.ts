@@ -4,6 +4,7 @@ import { Pool } from 'pg';
 import type { ClientConfig, PoolClient } from 'pg';
 import { LEASE_MS, PostgresLog } from './postgres/postgres-log';
 import { asOperational, connectionOf } from './postgres/session';
+import * as sql from './postgres/statements';
 import type { Log, OpenOptions, Store } from './store';
 
 /** How long a commit waits for a database that is away: a restart takes two seconds, recovery after a crash a few more. */
@@ -62,6 +63,27 @@ export class PostgresStore implements Store {
     }, options);
     this.#logs.add(log);
     return log;
+  }
+
+  /**
+   * Makes all shards of a log known at once, at the first start. Their number stays: what belongs to a shard does so for ever.
+   * @throws OperationalError SHARDS_CHANGED where it was begun with another number; retryable when the database is away
+   */
+  async enrol(log: string, shards: number): Promise<void> {
+    await this.#ask(sql.ENROL_SHARDS, [log, shards]);
+    const found = (await this.#ask<{ name: string }>(sql.ENROLLED, [`${log}/`])).length;
+    if (found !== shards) throw new OperationalError('SHARDS_CHANGED', `log \`${log}\` was begun with ${found} ${found === 1 ? 'shard' : 'shards'}, not ${shards}, and keeps their number: set SHARDS=${found}, or begin with an empty database`);
+  }
+
+  /** By shard, who wrote last, and whether nobody does now. @throws OperationalError (retryable) when the database is away */
+  async holders(log: string, shards: number): Promise<readonly { readonly owner: string; readonly isFree: boolean }[]> {
+    const names = Array.from({ length: shards }, (_, shard) => `${log}/${shard}`);
+    const rows = await this.#ask<{ name: string; owner: string; free: boolean }>(sql.HOLDERS, [names]);
+    return names.map(name => { const row = rows.find(found => found.name === name); return { owner: row?.owner ?? '', isFree: row?.free ?? true }; });
+  }
+
+  async #ask<Row extends object>(statement: sql.Statement, values: unknown[]): Promise<readonly Row[]> {
+    try { return (await this.#readers.query<Row>({ ...statement, values })).rows; } catch (error) { throw asOperational(error); }
   }
 
   /**

@@ -1,4 +1,4 @@
-import { CALM_PACE, LOSSY_PACE, Orchestrator, OrchestratorService, type PolledControl } from '@aifirst/orchestration';
+import { CALM_PACE, LOSSY_PACE, Orchestrator, OrchestratorService, SharedLocks, type LockLog, type PolledControl } from '@aifirst/orchestration';
 import type { Log } from '@aifirst/store';
 import { systemClock, systemIds } from '../clock';
 import type { Ground, Measured } from '../ground';
@@ -17,12 +17,14 @@ export interface OrchestratorPart {
   parked(): Measured[];
 }
 
-export function makeOrchestrator(ground: Ground, log: Log, control: PolledControl): OrchestratorPart {
+/** @param shared where locks are shared with other shards, absent: there are none */
+export function makeOrchestrator(ground: Ground, log: Log, control: PolledControl, shared?: { readonly lockLog: LockLog; readonly shard: number }): OrchestratorPart {
   const { databases, query, metrics, tracing, bus, logger, ends } = ground;
   const orchestrator = new Orchestrator({
     log, clock: systemClock, chance: () => systemIds.chance(), control, sharedCluster: databases.shared,
     // Why: in one process nothing is lost on the way.
     resend: databases.shared ? CALM_PACE : LOSSY_PACE,
+    ...(shared && { locks: new SharedLocks({ log: shared.lockLog, shard: shared.shard, epoch: log.epoch, clock: systemClock, onFatal: ground.fatal('locks') }) }),
     telemetry: orchestratorTelemetry(metrics, tracing), onFatal: ground.fatal('orchestrator'),
     onDefect: (workflow, error, traceparent) => logger.error({ workflow, traceparent, err: error }, 'a workflow can not go on'),
   });

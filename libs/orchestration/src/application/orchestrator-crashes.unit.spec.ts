@@ -2,12 +2,21 @@ import fc from 'fast-check';
 import type { PlannedStep, StartWorkflow } from '@aifirst/contracts';
 import { OperationalError, setCrashHook } from '@aifirst/kernel';
 import type { Delivery } from '@aifirst/bus';
-import { aStep, aWorkflow, OrchestratorStand, workflowId, type Outcome, type StepCommandSent } from '../testing';
+import { aStep, aWorkflow, MemoryLockLog, OrchestratorStand, workflowId, type Outcome, type StepCommandSent } from '../testing';
 
 const write = (id: string, path: string, change: Partial<PlannedStep> = {}) => aStep(id, {
   capability: 'fs.write', adapter: 'os', connection: 'w', input: { connection: 'w', path }, resources: [{ uri: 'file://{connection}/{path}', access: 'write' }], ...change,
 });
 const HOUR_MS = 3_600_000;
+/** With locks of its own, or of several shards, one of which it is. */
+const standWith = (locks: 'own' | 'shared'): OrchestratorStand => {
+  const stand = new OrchestratorStand();
+  if (locks === 'own') return stand;
+  stand.lockLog = new MemoryLockLog({ epochOf: () => stand.log.epoch });
+  // Why: nobody else is there to be looked for, and days go by here.
+  stand.looks = { pollMs: HOUR_MS, idleMs: HOUR_MS };
+  return stand;
+};
 /** Whatever is lost is found out about by time-outs, which add up. */
 const DEADLINE_MS = 24 * HOUR_MS;
 
@@ -62,9 +71,11 @@ describe('a crash at each commit, one after the other', () => {
   const of = new Map<string, Nature>([[`${ids[0]}/c`, 'fails'], [`${ids[1]}/b`, 'unknownDone'], [`${ids[2]}/a`, 'undoUnknown'], [`${ids[2]}/b`, 'fails']]);
   const ends = ['rolledBack', 'completed', 'rolledBack'];
 
-  it.each(['orchestrator.commit.before', 'orchestrator.commit.after'] as const)('changes nothing in the end (%s)', async point => {
+  it.each([
+    ['orchestrator.commit.before', 'own'], ['orchestrator.commit.after', 'own'], ['orchestrator.commit.before', 'shared'], ['orchestrator.commit.after', 'shared'],
+  ] as const)('changes nothing in the end (%s, %s locks)', async (point, locks) => {
     for (let nth = 1; ; nth++) {
-      const stand = new OrchestratorStand();
+      const stand = standWith(locks);
       stand.adapter = natures(of);
       stand.batchMax = 1;
       await stand.start();
@@ -122,7 +133,7 @@ describe('crashes, losses and repeats', () => {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
 
-  it('bring every workflow to the same end as without', async () => {
+  it.each(['own', 'shared'] as const)('bring every workflow to the same end as without (%s locks)', async locks => {
     await fc.assert(fc.asyncProperty(plans, chaos, async (given, { seed, lose, repeat, crash, refuse, batchMax }) => {
       const { starts, of } = build(given);
       const ids = starts.map(({ workflow }) => workflow);
@@ -130,7 +141,7 @@ describe('crashes, losses and repeats', () => {
       calm.adapter = natures(of);
       await (await calm.start()).submit(...starts).settle(DEADLINE_MS);
 
-      const stand = new OrchestratorStand();
+      const stand = standWith(locks);
       const random = randomOf(seed);
       stand.adapter = natures(of);
       stand.batchMax = batchMax;
@@ -138,6 +149,7 @@ describe('crashes, losses and repeats', () => {
       stand.lose = what => (typeof what === 'string' || !isStart(what)) && random() < lose;
       stand.repeat = () => random() < repeat;
       stand.store.fate = () => (random() < refuse ? 'refused' : 'stored');
+      if (stand.lockLog instanceof MemoryLockLog) stand.lockLog.fate = () => (random() < refuse ? (random() < 0.5 ? 'refused' : 'unknownStored') : 'stored');
       let crashes = 0;
       setCrashHook(() => { if (random() < crash && ++crashes <= 30) throw crashed(); });
       await stand.start();

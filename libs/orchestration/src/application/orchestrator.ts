@@ -3,14 +3,14 @@ import { crashPoint, isUuid, OperationalError, Refusal } from '@aifirst/kernel';
 import { Fenced, VersionConflict, type Append, type DocumentPut, type Log, type StoredRow, type Unit } from '@aifirst/store';
 import type { Batch } from '@aifirst/bus';
 import { decide, type Input } from '../domain/decide';
-import { LockTable } from '../domain/lock-table';
 import { losesLocksAt, resendAt } from '../domain/pauses';
 import type { Command, Decision } from '../domain/turn';
 import { hasEnded, isParked, type RecordedFact, type Workflow } from '../domain/workflow';
 import { nextResendAt, outstanding, wakeAt } from '../domain/wake';
 import { weightOf, WEIGHT_MAX, workOf, type Answer, type Intake, type Work } from './inputs';
 import { Alarms, lowWaterOf, RecentIds, type Entry } from './open-workflows';
-import type { OrchestratorOptions } from './ports';
+import { LocalLocks } from './local-locks';
+import type { LockKeeper, OrchestratorOptions } from './ports';
 import { noSnapshotOf, readWorkflows, recover, snapshotOf } from './recovery';
 import { isFact, toAppend } from './workflow-log';
 
@@ -49,7 +49,7 @@ export class Orchestrator {
   readonly #ended = new RecentIds(ENDED_REMEMBERED);
   /** Workflows that can't be read, and from where on their rows have to be kept for whoever can. */
   readonly #defects = new Map<string, number>();
-  readonly #locks = new LockTable();
+  readonly #locks: LockKeeper;
   readonly #alarms = new Alarms();
   #queue: Work[] = [];
   #intakes: Intake[] = [];
@@ -58,12 +58,15 @@ export class Orchestrator {
   #failure: unknown = null;
   #cancelAlarm: (() => void) | null = null;
   #cancelControl: (() => void) | null = null;
+  #cancelNews: (() => void) | null = null;
+  /** Some who waited for locks have got them, or have to yield. */
+  #hasNews = false;
   #endPause: (() => void) | null = null;
   #housekeepingAt = 0;
   /** How often what holds has changed. */
   #changes = 0;
 
-  constructor(options: OrchestratorOptions) { this.#options = options; this.#log = options.log; }
+  constructor(options: OrchestratorOptions) { this.#options = options; this.#log = options.log; this.#locks = options.locks ?? new LocalLocks(); }
 
   /** Rebuilds open workflows and locks from the log. Must be done before the first `handle`. */
   async start(): Promise<void> {
@@ -75,9 +78,10 @@ export class Orchestrator {
       if (hasEnded(state)) { this.#ended.add(id); continue; }
       const entry: Entry = { state, ...found, since: at, resentAt: at, alarmAt: Infinity };
       this.#open.set(id, entry);
-      if (state.locks.length > 0) this.#locks.grant(id, state.locks, at);
       this.#setAlarm(entry, at);
     }
+    await this.#locks.begin([...this.#open.values()].flatMap(({ state: { id, locks } }) => (locks.length === 0 ? [] : [{ workflow: id, locks }])), at);
+    this.#cancelNews = this.#locks.onNews(() => { this.#hasNews = true; this.#kick(); });
     this.#cancelControl = this.#options.control.onChange(tenant => { this.#changes++; this.#tickAll(tenant); });
     this.#tickAll(null);
   }
@@ -87,9 +91,11 @@ export class Orchestrator {
     this.#stopped = true;
     this.#cancelAlarm?.();
     this.#cancelControl?.();
+    this.#cancelNews?.();
     this.#endPause?.();
     await this.#running?.catch(() => undefined);
     this.#turnAway(this.#queue, this.#intakes);
+    await this.#locks.close();
   }
 
   get openWorkflows(): number { return this.#open.size; }
@@ -173,13 +179,14 @@ export class Orchestrator {
   }
 
   #isOver(): boolean { return this.#failure !== null || this.#stopped; }
-  #hasWork(): boolean { return !this.#isOver() && (this.#queue.length > 0 || this.#intakes.length > 0); }
+  #hasWork(): boolean { return !this.#isOver() && (this.#queue.length > 0 || this.#intakes.length > 0 || this.#hasNews); }
 
   async #run(): Promise<void> {
     // Why: whatever comes in during this turn of the event loop belongs into this commit.
     await Promise.resolve();
     while (this.#hasWork()) {
       const queue = this.#takeWork();
+      this.#hasNews = false;
       const intakes = this.#intakes.filter(({ queued }) => queued === 0);
       this.#intakes = this.#intakes.filter(({ queued }) => queued > 0);
       try {
@@ -229,6 +236,7 @@ export class Orchestrator {
       const rows = await this.#store(round, intakes);
       if (rows instanceof VersionConflict) { works = [...queue, ...await this.#startAgain(round, rows, loaded)]; continue; }
       this.#settle(round, rows);
+      this.#locks.flush();
       // Why: what was decided by the old state was not among the open ones when all of those were told.
       if (changes !== this.#changes) for (const { state } of round.touched.values()) this.#tick(state);
       for (const [intake, error] of round.defects) intake.defect ??= error;
@@ -249,7 +257,7 @@ export class Orchestrator {
     const positions = Object.assign({}, ...intakes.filter(intake => intake.defect === undefined && !defects.has(intake)).map(intake => intake.positions)) as Record<string, number>;
     const documents = this.#snapshotsOfReopened(touched);
     const aged = at >= this.#housekeepingAt ? this.#aged(touched) : null;
-    for (const { state, version } of aged ?? []) documents.push(snapshotOf(state, version));
+    for (const { state, version } of aged ?? []) documents.push(snapshotOf(this.#log, state, version));
     if (appends.length === 0 && documents.length === 0 && Object.keys(positions).length === 0) return [];
     crashPoint('orchestrator.commit.before');
     try {
@@ -296,9 +304,8 @@ export class Orchestrator {
     const known = conflict.streams.map(({ stream }) => stream);
     if (known.length === 0 || known.some(stream => this.#open.has(stream) || this.#defects.has(stream))) throw conflict;
     await this.#load(known, loaded);
-    for (const workflow of touched.keys()) this.#locks.release(workflow);
+    this.#locks.discard([...touched].map(([workflow, { entry }]) => ({ workflow, locks: entry?.state.locks ?? [] })), at);
     const others = [...touched.values()].flatMap(({ entry }) => (entry === null ? [] : [entry.state]));
-    for (const { id, locks } of others) if (locks.length > 0) this.#locks.grant(id, locks, at);
     return others.map(({ id, tenant }) => ({ workflow: id, tenant, causation: undefined, input: { type: 'Tick' } }));
   }
 
@@ -324,13 +331,13 @@ export class Orchestrator {
         at: round.at, chance: this.#options.chance(), epoch: this.#log.epoch, causation: work.causation, control: this.#options.control.control(state?.tenant ?? work.tenant, agent),
       }, work.tenant);
     } catch (error) {
-      if (input.type === 'LocksGranted') this.#locksAsHeld(state!, round.at);
+      if (input.type === 'LocksGranted') this.#locks.hold(workflow, state!.locks, round.at);
       if (error instanceof Refusal) round.said.push(() => answer?.reject(error));
       else this.#refuseDefect(round, work, error);
       return;
     }
     if (decision === null) {
-      if (input.type === 'LocksGranted') this.#locksAsHeld(state!, round.at);
+      if (input.type === 'LocksGranted') this.#locks.hold(workflow, state!.locks, round.at);
       this.#ignore(round, work, 'late');
       return;
     }
@@ -342,10 +349,10 @@ export class Orchestrator {
     round.touched.set(workflow, mine);
     if (hasEnded(decision.state) || decision.facts.some(({ fact }) => fact.name === 'LocksLost')) this.#locks.release(workflow);
     // Why: each decision says all that is wanted. Who pauses, fails or waits for policy must neither stand in others' way nor be given anything.
-    if (decision.wants === null) { this.#locks.cancel(workflow); return; }
+    if (decision.wants === null) { this.#locks.cancel(workflow, decision.state.locks); return; }
     const { locks, late } = decision.wants;
     const follow = { workflow, tenant: work.tenant, causation: work.causation };
-    const found = this.#locks.request(workflow, locks, late, round.at);
+    const found = this.#locks.request(workflow, locks, late, round.at, decision.state.locks);
     if (found.answer === 'granted') this.#bring(round, { ...follow, input: { type: 'LocksGranted', locks } });
     if (found.answer === 'die') this.#bring(round, { ...follow, input: { type: 'LocksRefused', holder: found.holder, locks } });
   }
@@ -359,11 +366,6 @@ export class Orchestrator {
     if (intake !== undefined && !round.defects.has(intake)) round.defects.set(intake, error);
     const traceparent = (round.touched.get(workflow) ?? this.#open.get(workflow))?.state.traceparent;
     round.said.push(() => { this.#options.onDefect?.(workflow, error, traceparent); answer?.reject(error); });
-  }
-
-  #locksAsHeld({ id, locks }: Workflow, at: number): void {
-    this.#locks.release(id);
-    if (locks.length > 0) this.#locks.grant(id, locks, at);
   }
 
   #grantLocks(round: Round): void {
@@ -475,9 +477,9 @@ export class Orchestrator {
     const documents: DocumentPut[] = [];
     for (const { entry, state } of touched.values()) {
       if (entry === null) continue;
-      if (hasEnded(state)) { if (entry.snapshotted) documents.push(noSnapshotOf(state)); }
+      if (hasEnded(state)) { if (entry.snapshotted) documents.push(noSnapshotOf(this.#log, state)); }
       // Why: it had ended and begins to move again; its first rows lie before the low-water mark.
-      else if (hasEnded(entry.state)) { documents.push(snapshotOf(state, entry.version + 1)); entry.snapshotted = true; }
+      else if (hasEnded(entry.state)) { documents.push(snapshotOf(this.#log, state, entry.version + 1)); entry.snapshotted = true; }
     }
     return documents;
   }

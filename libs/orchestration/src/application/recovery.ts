@@ -3,7 +3,8 @@ import type { DocumentPut, Log } from '@aifirst/store';
 import { newStep, type Workflow } from '../domain/workflow';
 import { foldRow } from './workflow-log';
 
-const SNAPSHOT_KIND = 'workflow-snapshot';
+/** Shards share their documents: each has a kind of its own. */
+export const snapshotKindOf = ({ producer }: Pick<Log, 'producer'>): string => { const shard = producer.split('/')[1]!; return shard === '0' ? 'workflow-snapshot' : `workflow-snapshot.${shard}`; };
 const SNAPSHOTS_PAGE = 500;
 const ROWS_PAGE = 1_000;
 
@@ -60,12 +61,12 @@ export async function readWorkflows(log: Log, ids: readonly string[]): Promise<R
   return found;
 }
 
-export const snapshotOf = (state: Workflow, version: number): DocumentPut => ({ kind: SNAPSHOT_KIND, tenant: state.tenant, id: state.id, data: { state, version } as unknown as JsonObject });
-export const noSnapshotOf = (state: Workflow): DocumentPut => ({ kind: SNAPSHOT_KIND, tenant: state.tenant, id: state.id, data: null });
+export const snapshotOf = (log: Pick<Log, 'producer'>, state: Workflow, version: number): DocumentPut => ({ kind: snapshotKindOf(log), tenant: state.tenant, id: state.id, data: { state, version } as unknown as JsonObject });
+export const noSnapshotOf = (log: Pick<Log, 'producer'>, state: Workflow): DocumentPut => ({ kind: snapshotKindOf(log), tenant: state.tenant, id: state.id, data: null });
 
 async function* snapshots(log: Log): AsyncIterable<{ id: string; state: Workflow; version: number }> {
   for (let after: string | undefined; ;) {
-    const page = await log.listDocuments(SNAPSHOT_KIND, null, { limit: SNAPSHOTS_PAGE, ...(after === undefined ? {} : { after }) });
+    const page = await log.listDocuments(snapshotKindOf(log), null, { limit: SNAPSHOTS_PAGE, ...(after === undefined ? {} : { after }) });
     for (const { id, data } of page) {
       const { state, version } = data as unknown as { state: Workflow; version: number };
       // Why: what an earlier release did not know has its beginning; what is undefined is not in JSON.

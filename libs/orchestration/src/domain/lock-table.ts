@@ -16,6 +16,17 @@ const conflict = (a: LockMode, b: LockMode): boolean => (CONFLICTS[a] & bitOf(b)
 export type LockAnswer = { readonly answer: 'granted' } | { readonly answer: 'waiting' } | { readonly answer: 'die'; readonly holder: string };
 interface Held { readonly mode: LockMode; readonly since: number }
 interface Waiting { readonly workflow: string; readonly locks: readonly Lock[]; readonly late: boolean; readonly since: number }
+/** All there is in a table once those who wait were looked at, as JSON. */
+export interface LockTableState {
+  readonly held: readonly (readonly [workflow: string, locks: readonly (readonly [resource: string, mode: LockMode, since: number])[]])[];
+  readonly waiting: readonly Waiting[];
+}
+
+export interface HeldLock { readonly workflow: string; readonly resource: string; readonly mode: LockMode; readonly since: number; readonly waiting: readonly string[] }
+/** A resource, and who holds it, null: others are before it in the queue. `since`: ms since 1970. */
+export interface WaitedFor { readonly resource: string; readonly holder: string | null; readonly since: number }
+export interface Granted { readonly workflow: string; readonly locks: readonly Lock[] }
+export interface Yielding extends Granted { readonly holder: string }
 
 /**
  * Who holds and who waits, worked out anew from the workflows' facts at every start. Age is the workflow's id (UUID v7:
@@ -33,6 +44,18 @@ export class LockTable {
   #taken = false;
   #late = 0;
 
+  static of({ held, waiting }: LockTableState): LockTable {
+    const table = new LockTable();
+    for (const [workflow, locks] of held) for (const [resource, mode, since] of locks) table.grant(workflow, [{ resource, mode }], since);
+    for (const request of waiting) table.#wait(request);
+    table.#taken = false;
+    return table;
+  }
+
+  state(): LockTableState {
+    return { held: [...this.#held].map(([workflow, locks]) => [workflow, [...locks].map(([resource, { mode, since }]) => [resource, mode, since])]), waiting: [...this.#waiting.values()] };
+  }
+
   request(workflow: string, wanted: readonly Lock[], late: boolean, at: number): LockAnswer {
     // Why: `read` beside `intentWrite` amounts to `write`, and it is the sum that must not collide.
     const locks = merged([...wanted, ...wanted.flatMap(({ resource }) => { const held = this.#held.get(workflow)?.get(resource); return held === undefined ? [] : [{ resource, mode: held.mode }]; })]);
@@ -48,16 +71,19 @@ export class LockTable {
 
   /** Takes locks without asking: what was granted before a restart. */
   grant(workflow: string, locks: readonly Lock[], at: number): void {
-    this.cancel(workflow);
-    this.#taken = true;
-    let held = this.#held.get(workflow);
-    if (held === undefined) this.#held.set(workflow, held = new Map());
-    for (const { resource, mode } of locks) {
-      const before = held.get(resource);
-      const now = stronger(before?.mode, mode);
-      held.set(resource, { mode: now, since: before?.since ?? at });
-      this.#holders.set(resource, workflow, now);
-    }
+    this.#grant(workflow, locks, at);
+  }
+
+  /** It wants nothing, and holds these and nothing else. What of it was held before has been held since then. */
+  hold(workflow: string, locks: readonly Lock[], at: number): void {
+    const before = this.#held.get(workflow);
+    this.release(workflow);
+    if (locks.length > 0) this.#grant(workflow, locks, at, before);
+  }
+
+  holdsAll(workflow: string, locks: readonly Lock[]): boolean {
+    const held = this.#held.get(workflow);
+    return locks.every(({ resource, mode }) => { const has = held?.get(resource)?.mode; return has !== undefined && stronger(has, mode) === has; });
   }
 
   /** It wants nothing any more, and holds what it holds. */
@@ -81,9 +107,9 @@ export class LockTable {
   }
 
   /** Who can go on now, late ones first, then the oldest. Each is granted at once. */
-  grantWaiting(at: number): readonly { readonly workflow: string; readonly locks: readonly Lock[] }[] {
+  grantWaiting(at: number): readonly Granted[] {
     if (!this.#released || this.#waiting.size === 0) { this.#released = false; return []; }
-    const granted: { workflow: string; locks: readonly Lock[] }[] = [];
+    const granted: Granted[] = [];
     /** What those want that stay behind: which modes, by resource. */
     const ahead = new Map<string, number>();
     for (const { workflow, locks, late } of [...this.#waiting.values()].sort((a, b) => Number(b.late) - Number(a.late) || (a.workflow < b.workflow ? -1 : 1))) {
@@ -97,10 +123,10 @@ export class LockTable {
   }
 
   /** Late ones that now wait for an older holder. They wait no longer and have to die. */
-  yielding(): readonly { readonly workflow: string; readonly holder: string; readonly locks: readonly Lock[] }[] {
+  yielding(): readonly Yielding[] {
     if (!this.#taken || this.#late === 0) { this.#taken = false; return []; }
     this.#taken = false;
-    const dying: { workflow: string; holder: string; locks: readonly Lock[] }[] = [];
+    const dying: Yielding[] = [];
     for (const { workflow, locks, late } of this.#waiting.values()) {
       const holder = late ? this.#olderHolder(workflow, locks) : undefined;
       if (holder !== undefined) dying.push({ workflow, holder, locks });
@@ -109,13 +135,14 @@ export class LockTable {
     return dying;
   }
 
-  view(): readonly { readonly workflow: string; readonly resource: string; readonly mode: LockMode; readonly since: number; readonly waiting: readonly string[] }[] {
-    return [...this.#held].flatMap(([workflow, locks]) => [...locks].map(([resource, { mode, since }]) =>
+  /** @param of whose are shown; who waits for them is named whoever it is */
+  view(of: (workflow: string) => boolean = () => true): readonly HeldLock[] {
+    return [...this.#held].flatMap(([workflow, locks]) => (!of(workflow) ? [] : [...locks]).map(([resource, { mode, since }]) =>
       ({ workflow, resource, mode, since, waiting: [...this.#waiters.conflicting(resource, mode, workflow)] })));
   }
 
-  /** What a workflow stands still for: a resource, and who holds it, null: others are before it in the queue. `since`: ms since 1970. */
-  waitOf(workflow: string): { readonly resource: string; readonly holder: string | null; readonly since: number } | null {
+  /** What a workflow stands still for. */
+  waitOf(workflow: string): WaitedFor | null {
     const waiting = this.#waiting.get(workflow);
     if (waiting === undefined) return null;
     const { locks, since } = waiting;
@@ -124,6 +151,19 @@ export class LockTable {
   }
 
   get waiting(): number { return this.#waiting.size; }
+
+  #grant(workflow: string, locks: readonly Lock[], at: number, earlier?: ReadonlyMap<string, Held>): void {
+    this.cancel(workflow);
+    this.#taken = true;
+    let held = this.#held.get(workflow);
+    if (held === undefined) this.#held.set(workflow, held = new Map());
+    for (const { resource, mode } of locks) {
+      const before = held.get(resource);
+      const now = stronger(before?.mode, mode);
+      held.set(resource, { mode: now, since: (before ?? earlier?.get(resource))?.since ?? at });
+      this.#holders.set(resource, workflow, now);
+    }
+  }
 
   #wait(request: Waiting): void {
     const { workflow, locks, late } = request;
@@ -152,7 +192,7 @@ export class LockTable {
   }
 }
 
-const sameLocks = (some: readonly Lock[], others: readonly Lock[]): boolean =>
+export const sameLocks = (some: readonly Lock[], others: readonly Lock[]): boolean =>
   some.length === others.length && some.every(({ resource, mode }, index) => resource === others[index]!.resource && mode === others[index]!.mode);
 
 /** Which workflows lay claim to a resource, and how. Where no mode conflicts nobody is looked at: everybody stands on the root. */

@@ -69,6 +69,29 @@ describe('LockTable', () => {
     expect(table.request(MID, [lock('f', 'intentWrite'), lock('f/y')], false, 0).answer).toBe('granted');
     expect(table.request(YOUNG, [lock('f', 'read')], false, 0).answer).toBe('waiting');
   });
+  it('lets one hold what it says and no more, since when it held it, and gives the rest to others', () => {
+    const table = new LockTable();
+    table.request(OLD, [lock('a'), lock('b', 'read')], false, 1);
+    table.request(MID, [lock('a')], false, 2);
+    table.request(OLD, [lock('c')], true, 3);
+    table.hold(OLD, [lock('b', 'read'), lock('d')], 4);
+    expect([table.grantWaiting(5).map(g => g.workflow), table.holdsAll(OLD, [lock('b', 'intentRead'), lock('d')]), table.holdsAll(OLD, [lock('b')]), table.holdsAll(YOUNG, [lock('b')])]).toEqual([[MID], true, false, false]);
+    expect(table.view(workflow => workflow === OLD).map(({ resource, since }) => [resource, since])).toEqual([['b', 1], ['d', 4]]);
+    table.hold(OLD, [], 6);
+    expect(table.view().map(({ workflow }) => workflow)).toEqual([MID]);
+  });
+  it('goes on from its state as it was', () => {
+    const table = new LockTable();
+    table.request(MID, [lock('a')], false, 1);
+    table.request(OLD, [lock('b')], false, 1);
+    table.request(OLD, [lock('a')], true, 2);
+    table.request(YOUNG, [lock('b', 'read')], false, 3);
+    const again = LockTable.of(JSON.parse(JSON.stringify(table.state())) as ReturnType<LockTable['state']>);
+    expect([again.state(), again.grantWaiting(4), again.yielding(), again.waiting]).toEqual([table.state(), [], [], 2]);
+    again.release(MID);
+    again.release(OLD);
+    expect(again.grantWaiting(5).map(g => g.workflow)).toEqual([YOUNG]);
+  });
   it('lets whoever leaves the queue hold up nobody', () => {
     const table = new LockTable();
     table.request(OLD, [lock('a')], false, 0);

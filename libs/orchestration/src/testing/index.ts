@@ -1,2 +1,3 @@
 export * from './workflow-harness';
 export * from './orchestrator-stand';
+export * from './memory-lock-log';

@@ -4,7 +4,8 @@ import type { Clock, JsonObject } from '@aifirst/kernel';
 import type { Log, StoredRow } from '@aifirst/store';
 import { MemoryStore } from '@aifirst/store/testing';
 import { Orchestrator } from '../application/orchestrator';
-import type { ControlSource, OrchestratorTelemetry } from '../application/ports';
+import type { ControlSource, LockLog, OrchestratorTelemetry } from '../application/ports';
+import { SharedLocks } from '../application/shared-locks';
 import { foldRow, isFact } from '../application/workflow-log';
 import type { Control } from '../domain/turn';
 import type { Workflow } from '../domain/workflow';
@@ -35,6 +36,11 @@ export class OrchestratorStand {
   lose: (delivery: Delivery | string) => boolean = () => false;
   repeat: (delivery: Delivery) => boolean = () => false;
   batchMax = 500;
+  shard = 0;
+  /** Where its locks are, if it shares them. */
+  lockLog: LockLog | null = null;
+  /** How often it looks there while somebody waits, and while nobody does. */
+  looks = { pollMs: 10_000, idleMs: 3_600_000 };
   readonly store = new MemoryStore({ serviceName: 'orchestrator' });
   readonly fatal: unknown[] = [];
   readonly defects: unknown[] = [];
@@ -55,6 +61,7 @@ export class OrchestratorStand {
   private timers: { readonly at: number; readonly callback: () => void }[] = [];
   private readonly listeners = new Set<(tenant: string | null) => void>();
   private acts = 0;
+  private lives = 0;
 
   readonly clock: Clock = {
     now: () => this.now,
@@ -69,15 +76,24 @@ export class OrchestratorStand {
   async start(options: { readonly telemetry?: OrchestratorTelemetry; readonly sharedCluster?: boolean } = {}): Promise<this> {
     this.timers = [];
     this.listeners.clear();
-    this.log = await this.store.open({ log: 'orchestrator', shard: 0, owner: 'test', takeOver: true });
+    this.log = await this.store.open({ log: 'orchestrator', shard: this.shard, owner: 'test', takeOver: true });
     this.delivered = this.log.positions()[SERVICES] ?? 0;
+    const life = ++this.lives;
+    // Why: what a killed process is told reaches nobody.
+    const onFatal = (error: unknown): void => { if (life === this.lives) this.fatal.push(error); };
+    const locks = this.lockLog === null ? {} : { locks: new SharedLocks({ log: this.lockLog, shard: this.shard, epoch: this.log.epoch, clock: this.clock, onFatal, ...this.looks }) };
     this.orchestrator = new Orchestrator({
-      log: this.log, clock: this.clock, chance: () => 0.5, control: this.control, sharedCluster: options.sharedCluster ?? false,
+      ...locks, log: this.log, clock: this.clock, chance: () => 0.5, control: this.control, sharedCluster: options.sharedCluster ?? false,
       telemetry: options.telemetry ?? { fact: fact => this.counted.push(fact), ignored: kind => this.ignored.push(kind) },
-      onFatal: error => { this.fatal.push(error); }, onDefect: (_, error) => { this.defects.push(error); },
+      onFatal, onDefect: (_, error) => { this.defects.push(error); },
     });
-    await this.orchestrator.start();
+    let isOver = false;
+    const started = this.orchestrator.start().finally(() => { isOver = true; });
+    started.catch(() => undefined);
     await drained();
+    // Why: what it asks for may be away, and is asked for again in time.
+    while (!isOver && this.fireNext(Infinity)) await drained();
+    await started;
     return this;
   }
 

@@ -54,6 +54,13 @@ export const INCARNATE = named('incarnate', `INSERT INTO incarnation (id) SELECT
 export const TAKE = named('take', `UPDATE writer SET epoch = epoch + 1, session = session + 1, owner = $2, lease_until = clock_timestamp() + $3::float8 * interval '1 ms'
   WHERE name = $1 AND (lease_until < clock_timestamp() OR $4)
   RETURNING id, epoch, session, revision, positions, low_water, head, sequence, (SELECT id FROM incarnation) AS incarnation`);
+/** $1 names. */
+export const HOLDERS = named('holders', `SELECT name, owner, lease_until < clock_timestamp() AS free FROM writer WHERE name = ANY($1::text[])`);
+/** $1 the beginning of names. */
+export const ENROLLED = named('enrolled', `SELECT name FROM writer WHERE starts_with(name, $1)`);
+/** Shards $1/0 to $1/<$2 - 1>, unless there are others of that log already. */
+export const ENROL_SHARDS = named('enrol_shards', `INSERT INTO writer (name) SELECT $1::text || '/' || n FROM generate_series(0, $2::int - 1) n
+  WHERE NOT EXISTS (SELECT FROM writer WHERE starts_with(name, $1::text || '/')) ON CONFLICT DO NOTHING`);
 export const OWNER = named('owner', `SELECT owner FROM writer WHERE name = $1`);
 /** After a lost connection. A new session shuts out a statement of the lost one that is still under way. $1 writer, $2 epoch, $3 lease in ms. */
 export const RESUME = named('resume', `UPDATE writer SET session = session + 1, lease_until = clock_timestamp() + $3::float8 * interval '1 ms'

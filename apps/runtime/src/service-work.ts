@@ -1,0 +1,137 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { KafkaRawTopics } from '@aifirst/api';
+import { kafkaClient } from '@aifirst/bus-kafka';
+import type { CapabilityDescriptor, ServiceName } from '@aifirst/contracts';
+import { messageOf, OperationalError } from '@aifirst/kernel';
+import type { PolledControl } from '@aifirst/orchestration';
+import { remoteFeed, type ReadinessCheck } from '@aifirst/service-http';
+import { forgottenBefore, type Log } from '@aifirst/store';
+import { systemClock } from './clock';
+import { shardsOf, type ServiceConfig } from './config';
+import { KEY_BYTES, openVault, type Ground, type Measured } from './ground';
+import { recordTaken } from './measuring';
+import { makeAdapterOs, makeAdapters } from './parts/adapter-os';
+import { startAudit } from './parts/audit';
+import { makeControl } from './parts/control';
+import { makeGateway } from './parts/gateway';
+import { makeOrchestrator } from './parts/orchestrator';
+import { startPolicy } from './parts/policy';
+import { houseOfOne, keepHouse } from './retention';
+import { ensureAdminToken, existingSecretFile } from './secret-files';
+import { kafkaLines, settingsOf } from './service-bus';
+
+/** What a service does once it has a seat. */
+export interface Work {
+  readonly readiness: readonly ReadinessCheck[];
+  /** Takes what is not for other services. */
+  readonly serve?: (request: IncomingMessage, response: ServerResponse) => void;
+  lags(): Measured[];
+  depths(): Measured[];
+  /** Open workflows, and those of them that wait for a person by status. */
+  open?(): number;
+  parked?(): Measured[];
+}
+export interface Place {
+  /** Its `ends` are the seat's. */
+  readonly ground: Ground;
+  readonly log: Log;
+  readonly config: ServiceConfig;
+  /** Which of how many. */
+  readonly shard: number;
+  readonly of: number;
+  /** This seat's answers hold from now on. */
+  activate(): void;
+  readonly isStopping: () => boolean;
+  /** Up to here the log has reached Kafka. */
+  readonly relayed: () => number;
+}
+
+const AGAIN_MS = 500;
+const PRODUCERS: readonly ServiceName[] = ['gateway', 'orchestrator', 'policy', 'adapter-os'];
+
+/** Of each service that is there. Begins it; what ends it is in the place's `ends`. */
+export const WORK: Readonly<Partial<Record<ServiceName, (place: Place) => Promise<Work>>>> = {
+  gateway: async place => {
+    const { ground, log } = place;
+    const { query } = ground;
+    const vault = await openVault(ground);
+    const others: ReadinessCheck[] = [
+      { name: 'orchestrator', check: async () => { await query.ask('orchestrator', 'locks', { tenant: null, limit: 1 }); return null; } },
+      { name: 'policy', check: async () => { await query.ask('policy', 'controlState', { tenant: 'default' }); return null; } },
+      { name: 'adapter-os', check: async () => { await query.ask('adapter-os', 'capabilities', {}); return null; } },
+      { name: 'audit', check: async () => { await query.ask('audit', 'foldedUpTo', {}); return null; } },
+    ];
+    const adminToken = ensureAdminToken(ground.config.dataDir, ground.config.adminToken);
+    const { kafka, deployment, intentFreshnessSeconds } = place.config;
+    const topics = new KafkaRawTopics({
+      client: () => kafkaClient(settingsOf(kafka, `${deployment}.gateway.intents`), kafkaLines(ground.logger)), deployment, topicPrefix: kafka.topicPrefix,
+      onRebuilding: error => { ground.logger.warn({ part: 'intents', err: error }, 'the topic of intents is read anew'); },
+    });
+    ground.ends.push(() => topics.close());
+    const { gateway, views, lags, depths } = await makeGateway(ground, {
+      log, vault, adminToken, readiness: others,
+      intentTopic: {
+        topics, deployment, freshnessMs: intentFreshnessSeconds * 1_000, create: { partitions: kafka.partitions }, onEnded: ground.fatal('intents'),
+        onOutcome: recordTaken(ground.metrics, ground.tracing),
+      },
+    });
+    place.activate();
+    ground.ends.push(keepHouse(await houseOfOne(ground, log, { relayed: place.relayed, views })));
+    const fastify = gateway.app.getHttpAdapter().getInstance();
+    return { readiness: [], serve: (request, response) => { fastify.routing(request, response); }, lags, depths };
+  },
+  orchestrator: async place => {
+    const { ground, log } = place;
+    const control = makeControl(ground);
+    const part = makeOrchestrator(ground, log, control, place.of === 1 ? undefined : { lockLog: ground.stores.lockLog(), shard: place.shard });
+    await control.start();
+    await part.begin();
+    place.activate();
+    ground.ends.push(keepHouse(await houseOfOne(ground, log, { relayed: place.relayed })));
+    return { readiness: [knowsControl(control)], lags: () => part.lags(), depths: () => part.depths(), open: () => part.orchestrator.openWorkflows, parked: () => part.parked() };
+  },
+  policy: async place => {
+    const { ground, log } = place;
+    let capabilities = await capabilitiesOf(place);
+    const refresh = setInterval(() => { void ground.query.ask<{ items: CapabilityDescriptor[] }>('adapter-os', 'capabilities', {}).then(({ items }) => { capabilities = items; }, () => undefined); }, 30_000);
+    ground.ends.push(() => { clearInterval(refresh); });
+    const part = await startPolicy(ground, log, () => capabilities);
+    place.activate();
+    ground.ends.push(keepHouse(await houseOfOne(ground, log, { relayed: place.relayed })));
+    return { readiness: [], lags: () => part.lags(), depths: () => [] };
+  },
+  audit: async ({ ground, config, activate }) => {
+    const key = existingSecretFile(ground.config.auditKeyFile, KEY_BYTES, 'AUDIT_KEY_FILE');
+    const feeds = PRODUCERS.flatMap(producer => Array.from({ length: shardsOf(config, producer) }, (_, shard) => remoteFeed(ground.query, producer, `${producer}/${shard}`)));
+    const audit = await startAudit(ground, { key, feeds: () => feeds, thread: 'worker' });
+    activate();
+    ground.metrics.gauge('aifirst_audit_lag', 'Facts that are not in a log yet', () => [[audit.lag(), {}]]);
+    return { readiness: [{ name: 'folding', check: () => { audit.ready(); return null; } }], lags: () => [[audit.lag(), { consumer: 'audit.fold' }]], depths: () => [] };
+  },
+  'adapter-os': async place => {
+    const { ground, log } = place;
+    const vault = await openVault(ground);
+    const { adapters } = makeAdapters(ground);
+    place.activate();
+    const control = makeControl(ground);
+    await control.start();
+    let forgotBefore = await forgottenBefore(log, log.producer);
+    const part = makeAdapterOs(ground, { log, adapters, control, vault, forgottenBefore: () => forgotBefore });
+    await part.begin();
+    ground.ends.push(keepHouse(await houseOfOne(ground, log, { relayed: place.relayed, journal: part.journal, onForgetting: before => { forgotBefore = Math.max(forgotBefore, before); } })));
+    return { readiness: [knowsControl(control)], lags: () => part.lags(), depths: () => part.depths() };
+  },
+};
+
+const knowsControl = (control: PolledControl): ReadinessCheck => ({ name: 'control', check: () => (control.epochOf('default') === null ? 'is not known yet: policy does not answer' : null) });
+
+/** Policy decides nothing before it knows what there is. */
+async function capabilitiesOf({ ground, isStopping }: Place): Promise<readonly CapabilityDescriptor[]> {
+  for (let told = false; !isStopping(); told = true) {
+    try { return (await ground.query.ask<{ items: CapabilityDescriptor[] }>('adapter-os', 'capabilities', {})).items; } catch (error) { if (!told) ground.logger.info({ err: messageOf(error) }, 'waiting for the adapters'); }
+    await pause(AGAIN_MS);
+  }
+  throw new OperationalError('STOPPED', 'the service is being stopped');
+}
+
+const pause = (ms: number): Promise<void> => new Promise(resolve => { systemClock.after(ms, resolve); });
