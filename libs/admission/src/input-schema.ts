@@ -11,6 +11,7 @@ const ajv = addFormats(new Ajv2020({ allErrors: true, strict: false, logger: fal
 ajv.addKeyword({ keyword: IS_WILDCARD, schema: false, errors: false, validate: (data: unknown) => data === WILDCARD });
 ajv.addKeyword({ keyword: IS_GROUND, schema: false, errors: false, validate: isGround });
 ajv.addKeyword({ keyword: 'x-sensitive', schemaType: 'string' });
+ajv.addKeyword({ keyword: 'x-sql', schemaType: 'string' });
 ajv.addKeyword({
   keyword: 'x-path', schemaType: 'boolean', type: 'string', errors: true,
   validate: function path(marked: boolean, data: string): boolean {

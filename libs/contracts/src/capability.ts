@@ -30,7 +30,7 @@ export interface CapabilityDescriptor {
   readonly outcome: OutcomeKnowledge;
   readonly undo: UndoExactness;
   readonly description: string;
-  /** JSON Schema 2020-12; `x-sensitive: "<class>"` on a property has it sealed, `x-path: true` marks a path beneath a root. */
+  /** JSON Schema 2020-12; `x-sensitive: "<class>"` on a property has it sealed, `x-path: true` marks a path beneath a root, `x-sql: "read" | "write"` one SQL statement. */
   readonly inputSchema: JsonObject;
   readonly outputSchema: JsonObject;
   readonly resources: readonly ResourceTemplate[];

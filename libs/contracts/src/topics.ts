@@ -29,7 +29,7 @@ export const stepCommandsTopic = (service: AdapterService): string => `aifirst.$
 export type AdapterService = 'adapter-os' | 'adapter-http' | 'adapter-sql' | 'adapter-cloud';
 export type ServiceName = 'gateway' | 'orchestrator' | 'policy' | 'audit' | AdapterService;
 
-/** Which service hosts an adapter. Built-ins ride with the operating system's. */
+/** Which service hosts an adapter. Built-ins ride with the operating system's, and so does SQL until it has a process of its own. */
 export const SERVICE_OF_ADAPTER: Readonly<Record<string, AdapterService>> = {
-  os: 'adapter-os', builtin: 'adapter-os', http: 'adapter-http', mcp: 'adapter-http', sql: 'adapter-sql', cloud: 'adapter-cloud',
+  os: 'adapter-os', builtin: 'adapter-os', http: 'adapter-http', mcp: 'adapter-http', sql: 'adapter-os', cloud: 'adapter-cloud',
 };

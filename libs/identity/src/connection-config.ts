@@ -4,6 +4,7 @@ import { pointerToken } from '@aifirst/contracts';
 /** What a connection's `config` may hold, per adapter that is there. */
 const CONFIGS: Readonly<Record<string, { readonly required: readonly string[]; readonly optional: readonly string[] }>> = {
   os: { required: ['root'], optional: [] },
+  sql: { required: ['url'], optional: ['agentRole'] },
 };
 export const CONNECTABLE_ADAPTERS = Object.keys(CONFIGS);
 

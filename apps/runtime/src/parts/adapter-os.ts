@@ -1,5 +1,6 @@
 import { BuiltinAdapter } from '@aifirst/adapter-builtin';
 import { FilesAdapter } from '@aifirst/adapter-files';
+import { SqlAdapter } from '@aifirst/adapter-sql';
 import type { Consumer } from '@aifirst/bus';
 import { stepCommandsTopic, type CapabilityDescriptor, type Connection } from '@aifirst/contracts';
 import { ConnectionCache, StepJournal, type ExecutionAdapter } from '@aifirst/execution';
@@ -10,10 +11,13 @@ import { answerForAdapters } from '../adapter-questions';
 import { systemClock, systemIds } from '../clock';
 import { DAY_MS, type Ground, type Measured } from '../ground';
 import { journalHooks } from '../measuring';
+import { resolveSecret } from '../secret-references';
 
 /** The adapters of this service; what they offer can be asked for from now on. */
-export function makeAdapters({ query }: Pick<Ground, 'query'>): { readonly adapters: readonly ExecutionAdapter[]; readonly capabilities: readonly CapabilityDescriptor[] } {
-  const adapters: readonly ExecutionAdapter[] = [new BuiltinAdapter(systemClock), new FilesAdapter()];
+export function makeAdapters({ query, ends }: Pick<Ground, 'query' | 'ends'>): { readonly adapters: readonly ExecutionAdapter[]; readonly capabilities: readonly CapabilityDescriptor[] } {
+  const sql = new SqlAdapter({ secret: resolveSecret });
+  ends.push(() => sql.close());
+  const adapters: readonly ExecutionAdapter[] = [new BuiltinAdapter(systemClock), new FilesAdapter(), sql];
   answerForAdapters(query, adapters);
   return { adapters, capabilities: adapters.flatMap(adapter => adapter.capabilities()) };
 }

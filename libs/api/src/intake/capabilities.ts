@@ -1,4 +1,4 @@
-import { prepareCapability } from '@aifirst/admission';
+import { prepareAdmission, prepareCapability } from '@aifirst/admission';
 import type { AdapterService, CapabilityDescriptor } from '@aifirst/contracts';
 import type { Neighbours } from '@aifirst/identity';
 import { messageOf, type Clock } from '@aifirst/kernel';
@@ -22,6 +22,7 @@ export class Capabilities {
   /** Asks now, and from then on again and again; an adapter that does not answer yet is asked again soon. */
   async start(): Promise<void> {
     try {
+      await prepareAdmission();
       await this.refresh();
     } catch (error) {
       this.logger.warn('the adapters do not say what they can do', { error: messageOf(error) });

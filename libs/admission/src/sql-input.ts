@@ -1,0 +1,59 @@
+import { isObject, type Json, type JsonObject } from '@aifirst/kernel';
+import type { CapabilityDescriptor, ResourceTemplate } from '@aifirst/contracts';
+import { prepareSqlSyntax, readStatement, type NamedObject } from '@aifirst/sql-syntax';
+import { pointerInBody, type ReadInput } from './input-reader';
+import type { Problems } from './problems';
+
+interface Marked { readonly field: string; readonly access: 'read' | 'write' }
+const known = new WeakMap<CapabilityDescriptor, Marked | null>();
+
+/** Must be done once before the first intent. */
+export const prepareAdmission = (): Promise<void> => prepareSqlSyntax();
+
+/** The field that its schema marks as a statement (`x-sql`). */
+function markedIn(capability: CapabilityDescriptor): Marked | null {
+  let marked = known.get(capability);
+  if (marked === undefined) {
+    const properties = capability.inputSchema['properties'];
+    const found = isObject(properties) ? Object.entries(properties).find(([, schema]) => isObject(schema) && typeof schema['x-sql'] === 'string') : undefined;
+    marked = found === undefined ? null : { field: found[0], access: (found[1] as JsonObject)['x-sql'] === 'read' ? 'read' : 'write' };
+    known.set(capability, marked);
+  }
+  return marked;
+}
+
+/**
+ * Reads the statement of an input by its syntax tree: one that is not allowed is refused before anything runs.
+ * @param given the input as it was sent
+ * @returns the tables that it names as resources, in place of the capability's own; null: nothing more is known than those
+ */
+export function readSql(capability: CapabilityDescriptor, given: JsonObject, input: ReadInput, base: string, problems: Problems): readonly ResourceTemplate[] | null {
+  const marked = markedIn(capability);
+  if (marked === null) return null;
+  const { field, access } = marked;
+  const text = input.shown[field];
+  if (input.references.some(({ at }) => at === `/${field}`)) {
+    // Why: what a statement does must be known before anything runs, and no output may ever become SQL.
+    problems.add('INVALID_REFERENCE', `${base}/${field}`, 'a statement is written outright, never by reference: give values as `$1`, `$2` … in `params`');
+    return null;
+  }
+  if (typeof text !== 'string') return null;
+  const { statement, problem } = readStatement(text, { allow: access });
+  if (problem !== undefined) {
+    problems.add('INVALID_SQL', base + pointerInBody(input, `/${field}`), problem.offset === null ? problem.detail : `${problem.detail} (at character ${problem.offset + 1})`);
+    return null;
+  }
+  countParameters(given['params'], statement.parameters, `${base}/params`, problems);
+  const tables = [...statement.writes.map(table => tableOf(table, 'write')), ...statement.reads.map(table => tableOf(table, 'read'))];
+  return tables.length === 0 ? null : tables;
+}
+
+function countParameters(params: Json | undefined, wanted: number, pointer: string, problems: Problems): void {
+  const given = params === undefined ? 0 : Array.isArray(params) ? params.length : wanted;
+  if (given !== wanted) problems.add('INVALID_INPUT', pointer, `the statement takes ${wanted} ${wanted === 1 ? 'parameter' : 'parameters'}, and ${given} ${given === 1 ? 'is' : 'are'} given`);
+}
+
+/** Without a schema it is in `public`, as the adapter pins it. */
+const tableOf = ({ schema, name }: NamedObject, access: 'read' | 'write'): ResourceTemplate => ({ uri: `sql://{connection}/${part(schema ?? 'public')}.${part(name)}`, access });
+/** Why: a dot in a name must not make it another's, nor a brace a place to fill in. */
+const part = (name: string): string => name.replace(/[%./{}\u0000-\u001f\u007f-\u009f]/g, character => (character === '.' ? '%2E' : encodeURIComponent(character)));
