@@ -1,5 +1,5 @@
 import { isObject, type Json, type JsonObject, type Problem } from '@aifirst/kernel';
-import { BASE_RISK, type CapabilityDescriptor, type Intent, type IntentStep, type PlannedStep } from '@aifirst/contracts';
+import { BASE_RISK, isLiteral, type CapabilityDescriptor, type Intent, type IntentStep, type PlannedStep } from '@aifirst/contracts';
 import { readGoal, readLabels, readMode, readOnFailure, readSubjects, readTenant, readWhole, unknownFields } from './fields';
 import { cyclesOf } from './graph';
 import { pointerInBody, readInput, type ReadInput } from './input-reader';
@@ -25,7 +25,7 @@ export type Admission =
 export function admitIntent(body: unknown, context: AdmissionContext): Admission {
   const problems = new Problems();
   if (!isObject(body)) return refusal(problems, 'INVALID_FIELD', '', 'an intent is an object with `goal` and `steps`');
-  if (body['planId'] !== undefined) return refusal(problems, 'NOT_IMPLEMENTED', '/planId', 'plans are not there yet: send the steps themselves');
+  if (body['planId'] !== undefined) return refusal(problems, 'INVALID_FIELD', '/planId', 'a plan stands for a whole intent: it is run by `POST /v1/intents` with `planId` alone');
   if (body['parent'] !== undefined) problems.add('NOT_IMPLEMENTED', '/parent', "tasks are not there yet: send the intent without `parent`, as a transaction of its own");
   unknownFields(body, INTENT_FIELDS, '', problems);
   const settled = {
@@ -178,5 +178,10 @@ function planned({ step, input, capability, connection }: ReadStep, after: reado
   return {
     id: step.id, capability: step.capability, adapter, reversibility, connection, input: step.input, after, hasReferences: input.references.length > 0 || input.literals.length > 0,
     resources, risk: BASE_RISK[reversibility], timeoutMs: step.timeoutMs, attemptsMax: step.retry.attemptsMax,
+    ...(isRecursive(step.input) && reversibility !== 'readOnly' ? RECURSIVE : {}),
   };
 }
+
+const RECURSIVE: Pick<PlannedStep, 'hints'> = Object.freeze({ hints: Object.freeze({ recursive: true }) });
+/** By the word that capabilities have for it. What a reference stands for is not known, so that it counts. */
+const isRecursive = ({ recursive }: JsonObject): boolean => recursive === true || (isLiteral(recursive) ? recursive.$literal === true : isObject(recursive));
