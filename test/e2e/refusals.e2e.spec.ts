@@ -257,7 +257,7 @@ describe('what is refused', () => {
   it('what is promised for later: 501 with what to do instead, and not in openapi.json', async () => {
     const id = '01900000-0000-7000-8000-000000000000';
     const later = [
-      ['POST', '/v1/plans', good()], ['GET', `/v1/plans/${id}`], ['POST', '/v1/workflows', { goal: 'g' }], ['POST', `/v1/workflows/${id}/steps`, noop('a')], ['POST', `/v1/workflows/${id}/commit`, {}],
+      ['POST', '/v1/workflows', { goal: 'g' }], ['POST', `/v1/workflows/${id}/steps`, noop('a')], ['POST', `/v1/workflows/${id}/commit`, {}],
       ['POST', `/v1/workflows/${id}/redo`, {}], ['GET', '/v1/grants'], ['POST', '/v1/grants', {}], ['POST', `/v1/grants/${id}/decisions`, {}], ['POST', `/v1/grants/${id}/revoke`, {}], ['GET', '/v1/approvals?status=pending'],
       ['POST', `/v1/approvals/${id}/decisions`, {}], ['POST', '/v1/tasks/claim', {}], ['POST', `/v1/tasks/${id}/complete`, {}], ['POST', `/v1/tasks/${id}/fail`, {}], ['POST', `/v1/tasks/${id}/heartbeat`, {}],
       ['POST', '/v1/policies/simulate', {}], ['POST', '/v1/audit/erasures', {}], ['POST', '/v1/audit/subject-exports', {}], ['POST', '/v1/audit/reports', {}], ['GET', `/v1/audit/reports/${id}`], ['GET', '/v1/people'],
@@ -271,7 +271,6 @@ describe('what is refused', () => {
       expect(paths[template]?.[method.toLowerCase()]).toBeUndefined();
     }
     expect(problem(await agent.post('/v1/intents', { ...good(), mode: 'atomic' }))).toBe('501 NOT_IMPLEMENTED /mode');
-    expect(problem(await agent.post('/v1/intents', { goal: 'g', planId: id }))).toBe('501 NOT_IMPLEMENTED /planId');
     const done = await agent.run([noop('a')]);
     for (const option of [{ cascade: true }, { preview: true }, { onConflict: 'force' }, { onConflict: 'skip' }]) expect(problem(await world.stack.admin.post(`/v1/workflows/${done.id}/rollback`, { reason: 'r', ...option }))).toBe(`501 NOT_IMPLEMENTED /${Object.keys(option)[0]}`);
     for (const kind of ['tenant', 'capability', 'connection']) expect(problem(await world.stack.admin.put('/v1/controls/kill-switches/k', { scope: { kind, id: 'x' }, reason: 'r' }))).toBe('501 NOT_IMPLEMENTED /scope/kind');

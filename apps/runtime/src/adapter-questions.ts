@@ -1,6 +1,6 @@
 import { answerer } from '@aifirst/bus';
 import type { AdapterQuestions, ServiceQuery } from '@aifirst/contracts';
-import type { ExecutionAdapter } from '@aifirst/execution';
+import type { ExecutionAdapter, Previewer } from '@aifirst/execution';
 import { Refusal } from '@aifirst/kernel';
 
 /** What the adapters of this process offer, and what they think of a connection. */
@@ -14,4 +14,9 @@ export function answerForAdapters(query: ServiceQuery, adapters: readonly Execut
     if ('problem' in found) throw new Refusal({ code: 'PROBE_FAILED', pointer: found.pointer, detail: found.problem });
     return { ...found, limitations: [...found.limitations] };
   });
+}
+
+/** What a step would do, from when the service has what calls are made of. */
+export function answerForPreviews(query: ServiceQuery, previewer: Previewer): void {
+  answerer<AdapterQuestions>(query, 'adapter-os')('preview', asked => previewer.preview(asked));
 }

@@ -1,12 +1,12 @@
 import { isObject, type Json, type JsonObject, type Problem } from '@aifirst/kernel';
-import { BASE_RISK, type CapabilityDescriptor, type Intent, type IntentStep, type PlannedStep, type ResourceTemplate } from '@aifirst/contracts';
+import { BASE_RISK, isLiteral, type CapabilityDescriptor, type Intent, type IntentStep, type PlannedStep } from '@aifirst/contracts';
 import { readGoal, readLabels, readMode, readOnFailure, readSubjects, readTenant, readWhole, unknownFields } from './fields';
 import { cyclesOf } from './graph';
 import { pointerInBody, readInput, type ReadInput } from './input-reader';
 import { inputProblems } from './input-schema';
 import { ATTEMPTS, DEADLINE_MS, STEPS_MAX, TIMEOUT_MS } from './limits';
 import { Problems } from './problems';
-import { readSql } from './sql-input';
+import { readSql, type ReadSql } from './sql-input';
 
 /** What there is to call: by name, undefined when there is none. Descriptors are compiled once per object: hand out the same ones. */
 export interface AdmissionContext {
@@ -26,7 +26,7 @@ export type Admission =
 export function admitIntent(body: unknown, context: AdmissionContext): Admission {
   const problems = new Problems();
   if (!isObject(body)) return refusal(problems, 'INVALID_FIELD', '', 'an intent is an object with `goal` and `steps`');
-  if (body['planId'] !== undefined) return refusal(problems, 'NOT_IMPLEMENTED', '/planId', 'plans are not there yet: send the steps themselves');
+  if (body['planId'] !== undefined) return refusal(problems, 'INVALID_FIELD', '/planId', 'a plan stands for a whole intent: it is run by `POST /v1/intents` with `planId` alone');
   if (body['parent'] !== undefined) problems.add('NOT_IMPLEMENTED', '/parent', "tasks are not there yet: send the intent without `parent`, as a transaction of its own");
   unknownFields(body, INTENT_FIELDS, '', problems);
   const settled = {
@@ -55,7 +55,7 @@ function refusal(problems: Problems, code: string, pointer: string, detail: stri
   return { ok: false, problems: problems.ordered() as [Problem, ...Problem[]] };
 }
 
-interface ReadStep { readonly step: IntentStep; readonly base: string; readonly input: ReadInput; readonly capability: CapabilityDescriptor | undefined; readonly connection: string | null; /** In place of the capability's own. */ readonly resources: readonly ResourceTemplate[] | null }
+interface ReadStep { readonly step: IntentStep; readonly base: string; readonly input: ReadInput; readonly capability: CapabilityDescriptor | undefined; readonly connection: string | null; readonly sql: ReadSql | null }
 
 function readSteps(value: unknown, context: AdmissionContext, problems: Problems): readonly ReadStep[] {
   if (!Array.isArray(value) || value.length === 0 || value.length > STEPS_MAX) {
@@ -76,7 +76,7 @@ function readStep(value: unknown, base: string, context: AdmissionContext, probl
   const capability = typeof name === 'string' ? context.capabilities(name) : undefined;
   if (!missing && typeof name !== 'string') problems.add('INVALID_FIELD', `${base}/capability`, "is a capability's name");
   else if (!missing && capability === undefined) problems.add('UNKNOWN_CAPABILITY', `${base}/capability`, 'there is no capability of this name');
-  const { input, connection, resources } = readStepInput(fields['input'], `${base}/input`, capability, context, problems);
+  const { input, connection, sql } = readStepInput(fields['input'], `${base}/input`, capability, context, problems);
   const step: IntentStep = {
     id: typeof id === 'string' ? id : '',
     capability: typeof name === 'string' ? name : '',
@@ -85,7 +85,7 @@ function readStep(value: unknown, base: string, context: AdmissionContext, probl
     timeoutMs: readWhole(fields['timeoutMs'], TIMEOUT_MS, `${base}/timeoutMs`, problems),
     retry: { attemptsMax: readAttempts(fields['retry'], `${base}/retry`, problems) },
   };
-  return { step, base, input, capability, connection, resources };
+  return { step, base, input, capability, connection, sql };
 }
 
 function readDependsOn(value: unknown, pointer: string, problems: Problems): readonly string[] {
@@ -104,14 +104,14 @@ function readAttempts(value: unknown, pointer: string, problems: Problems): numb
 
 const EMPTY: ReadInput = { shown: NO_INPUT, references: [], literals: [] };
 
-function readStepInput(value: Json | undefined, base: string, capability: CapabilityDescriptor | undefined, context: AdmissionContext, problems: Problems): Pick<ReadStep, 'input' | 'connection' | 'resources'> {
+function readStepInput(value: Json | undefined, base: string, capability: CapabilityDescriptor | undefined, context: AdmissionContext, problems: Problems): Pick<ReadStep, 'input' | 'connection' | 'sql'> {
   if (value !== undefined && !isObject(value)) {
     problems.add('INVALID_INPUT', base, 'is an object');
-    return { input: EMPTY, connection: null, resources: null };
+    return { input: EMPTY, connection: null, sql: null };
   }
   const before = problems.found.length;
   const input = value === undefined ? EMPTY : readInput(value, base, problems);
-  if (capability === undefined) return { input, connection: null, resources: null };
+  if (capability === undefined) return { input, connection: null, sql: null };
   const connection = capability.adapter === 'builtin' ? null : readConnection(value?.['connection'], `${base}/connection`, capability, context, problems);
   // Why: an input that is not what it seems, reference by reference, would be told of again by its schema.
   const wellFormed = value === undefined || !(Object.hasOwn(value, '$ref') || Object.hasOwn(value, '$literal'));
@@ -119,7 +119,7 @@ function readStepInput(value: Json | undefined, base: string, capability: Capabi
     const wild = input.references.length > 0 || problems.found.length > before;
     for (const { code, pointer, detail } of inputProblems(capability, input.shown, wild)) problems.add(code, base + pointerInBody(input, pointer), detail);
   }
-  return { input, connection, resources: wellFormed && value !== undefined ? readSql(capability, value, input, base, problems) : null };
+  return { input, connection, sql: wellFormed && value !== undefined ? readSql(capability, value, input, base, problems) : null };
 }
 
 function readConnection(value: Json | undefined, pointer: string, capability: CapabilityDescriptor, context: AdmissionContext, problems: Problems): string | null {
@@ -174,10 +174,15 @@ function connect(steps: readonly ReadStep[], problems: Problems): readonly (read
 const NOTHING: readonly number[] = [];
 const NAMED_MAX = 10;
 
-function planned({ step, input, capability, connection, resources: named }: ReadStep, after: readonly number[]): PlannedStep {
+function planned({ step, input, capability, connection, sql }: ReadStep, after: readonly number[]): PlannedStep {
   const { adapter, reversibility, resources } = capability!;
   return {
     id: step.id, capability: step.capability, adapter, reversibility, connection, input: step.input, after, hasReferences: input.references.length > 0 || input.literals.length > 0,
-    resources: named ?? resources, risk: BASE_RISK[reversibility], timeoutMs: step.timeoutMs, attemptsMax: step.retry.attemptsMax,
+    resources: sql?.resources ?? resources, risk: BASE_RISK[reversibility], timeoutMs: step.timeoutMs, attemptsMax: step.retry.attemptsMax,
+    ...(isRecursive(step.input) && reversibility !== 'readOnly' ? RECURSIVE : {}), ...(sql === null ? {} : { hints: sql.hints }),
   };
 }
+
+const RECURSIVE: Pick<PlannedStep, 'hints'> = Object.freeze({ hints: Object.freeze({ recursive: true }) });
+/** By the word that capabilities have for it. What a reference stands for is not known, so that it counts. */
+const isRecursive = ({ recursive }: JsonObject): boolean => recursive === true || (isLiteral(recursive) ? recursive.$literal === true : isObject(recursive));

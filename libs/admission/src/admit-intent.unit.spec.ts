@@ -37,7 +37,7 @@ describe('an intent is refused whole', () => {
     ['an unknown field', anIntent({ goals: 1, 'a/b': 2 }), [['UNKNOWN_FIELD', '/goals'], ['UNKNOWN_FIELD', '/a~1b']]],
     ['mode atomic', anIntent({ mode: 'atomic', x: 1 }), [['NOT_IMPLEMENTED', '/mode'], ['UNKNOWN_FIELD', '/x']]],
     ['another mode', anIntent({ mode: 'fast' }), [['INVALID_FIELD', '/mode']]],
-    ['a plan', { planId: 'p' }, [['NOT_IMPLEMENTED', '/planId']]],
+    ['a plan', { planId: 'p' }, [['INVALID_FIELD', '/planId']]],
     ['a parent', anIntent({ parent: 't' }), [['NOT_IMPLEMENTED', '/parent']]],
     ['another onFailure', anIntent({ onFailure: 'shrug' }), [['INVALID_FIELD', '/onFailure']]],
     ['a deadline of nothing', anIntent({ deadlineMs: 0 }), [['INVALID_FIELD', '/deadlineMs']]],

@@ -1,8 +1,11 @@
 import { isObject, type Json, type JsonObject } from '@aifirst/kernel';
-import type { CapabilityDescriptor, ResourceTemplate } from '@aifirst/contracts';
+import type { CapabilityDescriptor, ResourceTemplate, StepHints } from '@aifirst/contracts';
 import { prepareSqlSyntax, readStatement, type NamedObject } from '@aifirst/sql-syntax';
 import { pointerInBody, type ReadInput } from './input-reader';
 import type { Problems } from './problems';
+
+/** What a statement tells of its step. `resources` stand in place of the capability's own; null: nothing more is known than those. */
+export interface ReadSql { readonly resources: readonly ResourceTemplate[] | null; readonly hints: StepHints }
 
 interface Marked { readonly field: string; readonly access: 'read' | 'write' }
 const known = new WeakMap<CapabilityDescriptor, Marked | null>();
@@ -25,9 +28,9 @@ function markedIn(capability: CapabilityDescriptor): Marked | null {
 /**
  * Reads the statement of an input by its syntax tree: one that is not allowed is refused before anything runs.
  * @param given the input as it was sent
- * @returns the tables that it names as resources, in place of the capability's own; null: nothing more is known than those
+ * @returns null where there is none that is allowed
  */
-export function readSql(capability: CapabilityDescriptor, given: JsonObject, input: ReadInput, base: string, problems: Problems): readonly ResourceTemplate[] | null {
+export function readSql(capability: CapabilityDescriptor, given: JsonObject, input: ReadInput, base: string, problems: Problems): ReadSql | null {
   const marked = markedIn(capability);
   if (marked === null) return null;
   const { field, access } = marked;
@@ -45,7 +48,7 @@ export function readSql(capability: CapabilityDescriptor, given: JsonObject, inp
   }
   countParameters(given['params'], statement.parameters, `${base}/params`, problems);
   const tables = [...statement.writes.map(table => tableOf(table, 'write')), ...statement.reads.map(table => tableOf(table, 'read'))];
-  return tables.length === 0 ? null : tables;
+  return { resources: tables.length === 0 ? null : tables, hints: { statement: statement.verb, ...(statement.isUnbounded && !statement.readOnly ? { unbounded: true } : {}) } };
 }
 
 function countParameters(params: Json | undefined, wanted: number, pointer: string, problems: Problems): void {

@@ -17,6 +17,7 @@ import type { Traced } from './http/traceparent';
 import { Capabilities } from './intake/capabilities';
 import { IntentIntake } from './intake/intent-intake';
 import { IntentTopicIntake, type IntentTopicOptions } from './kafka-intake/intent-topic-intake';
+import { Plans } from './plans/plans';
 import { CONTROLLERS, ROUTES } from './routes';
 import { EventStreams } from './routes/event-streams';
 import { GatewayIds } from './routes/gateway-ids';
@@ -91,6 +92,7 @@ interface Parts {
   readonly identity: Identity;
   readonly capabilities: Capabilities;
   readonly intake: IntentIntake;
+  readonly plans: Plans;
   readonly projection: WorkflowProjection;
   readonly streams: EventStreams;
   readonly writer: LogWriter;
@@ -107,13 +109,16 @@ function partsOf(deps: GatewayDeps): Parts {
   });
   const capabilities = new Capabilities(neighbours, clock, logger);
   const idempotencyMs = (deps.idempotencyDays ?? IDEMPOTENCY_DAYS) * DAY_MS;
-  const intake = new IntentIntake({ identity, writer, capabilities, vault, clock, ids, idempotencyMs, onAccepted: intent => projection.addPending(intent) });
+  const intake: IntentIntake = new IntentIntake({
+    identity, writer, capabilities, vault, clock, ids, idempotencyMs, planOf: (principal, id) => plans.runnable(principal, id), onAccepted: intent => projection.addPending(intent),
+  });
+  const plans = new Plans({ identity, writer, capabilities, vault, clock, ids, logger, intake: () => intake });
   const intentTopic = deps.intentTopic === undefined ? null : new IntentTopicIntake(deps.intentTopic, { intake, identity, writer, clock, ids, logger, idempotencyMs });
-  return { identity, capabilities, intake, projection, writer, intentTopic, streams: new EventStreams({ identity, projection, clock, logger }) };
+  return { identity, capabilities, intake, plans, projection, writer, intentTopic, streams: new EventStreams({ identity, projection, clock, logger }) };
 }
 
 /** The gateway as a Nest module: its controllers over parts that are made already. */
-function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, projection, streams, intentTopic }: Parts): DynamicModule {
+function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, plans, projection, streams, intentTopic }: Parts): DynamicModule {
   const documents = { openapi: rendered(() => openapi(ROUTES, deps.version)), asyncapi: rendered(() => asyncapi(MESSAGES, deps.version)) };
   const own: ReadinessCheck[] = [
     { name: 'gateway.capabilities', check: () => (capabilities.isLoaded() ? null : 'the adapters have not said yet what they can do') },
@@ -126,7 +131,7 @@ function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, proj
     controllers: [...CONTROLLERS],
     providers: [
       provide(Identity as Type<Identity>, identity), provide(Capabilities as Type<Capabilities>, capabilities), provide(IntentIntake as Type<IntentIntake>, intake),
-      provide(WorkflowProjection as Type<WorkflowProjection>, projection), provide(EventStreams as Type<EventStreams>, streams), provide(GatewayIds as Type<GatewayIds>, new GatewayIds(deps.ids)),
+      provide(Plans as Type<Plans>, plans), provide(WorkflowProjection as Type<WorkflowProjection>, projection), provide(EventStreams as Type<EventStreams>, streams), provide(GatewayIds as Type<GatewayIds>, new GatewayIds(deps.ids)),
       provide(Unsealing as Type<Unsealing>, new Unsealing(deps.vault)), provide(DeadLetterOffices as Type<DeadLetterOffices>, new DeadLetterOffices(deps.query)),
       provide(SystemPages as Type<SystemPages>, new SystemPages([...own, ...deps.readiness], deps.metrics, documents)),
     ],
@@ -144,7 +149,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   await projection.start();
   await capabilities.start();
   const stopApplying = await keepApplying(deps, identity);
-  const stopForgetting = keepForgetting(deps);
+  const stopForgetting = keepForgetting(deps, parts.plans);
   const edge = new Edge({ identity, clock: deps.clock, ids: deps.ids, logger: deps.logger });
   const app = await NestFactory.create<NestFastifyApplication>(gatewayModule(deps, parts), new GatewayHttpAdapter(edge, ROUTES), { logger: false, bodyParser: false, abortOnError: false });
   const { onAnswered } = deps;
@@ -198,7 +203,7 @@ async function keepApplying({ clock, logger }: GatewayDeps, identity: Identity):
 }
 
 /** Nothing grows for ever. */
-function keepForgetting({ views, clock, logger, historyDays = HISTORY_DAYS }: GatewayDeps): () => void {
+function keepForgetting({ views, clock, logger, historyDays = HISTORY_DAYS }: GatewayDeps, plans: Pick<Plans, 'forget'>): () => void {
   let stopped = false;
   let cancel: () => void = () => {};
   const forget = async (): Promise<void> => {
@@ -208,6 +213,7 @@ function keepForgetting({ views, clock, logger, historyDays = HISTORY_DAYS }: Ga
     } catch (error) {
       logger.warn('old views could not be removed', { error: messageOf(error) });
     }
+    await plans.forget().catch((error: unknown) => { logger.warn('old plans could not be removed', { error: messageOf(error) }); });
     wait();
   };
   const wait = (): void => { if (!stopped) cancel = clock.after(FORGET_MS, () => { void forget(); }); };

@@ -5,7 +5,10 @@ export type Reversibility = 'readOnly' | 'reversible' | 'compensable' | 'irrever
 export type OutcomeKnowledge = 'transactional' | 'nativeKey' | 'marker' | 'conditional' | 'none';
 export type UndoExactness = 'exact' | 'compensating' | 'none';
 export type RiskLevel = 'low' | 'medium' | 'high' | 'critical';
-export interface Risk { readonly level: RiskLevel; readonly score: number }
+/** One part of a score: it adds `weight × value`, `value` from 0 to 1. docs/risk.md has them all. */
+export interface RiskFactor { readonly factor: string; readonly weight: number; readonly value: number }
+/** `factors`: those that add something, once they have been weighed; absent from a capability's base risk. */
+export interface Risk { readonly level: RiskLevel; readonly score: number; readonly factors?: readonly RiskFactor[] }
 
 /** Base risk until the factors of a plan are weighed: the reversibility alone. */
 export const BASE_RISK: Readonly<Record<Reversibility, Risk>> = {

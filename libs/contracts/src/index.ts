@@ -3,6 +3,7 @@ export * from './envelope';
 export * from './execution';
 export * from './intent';
 export * from './policy';
+export * from './preview';
 export * from './service-query';
 export * from './topics';
 export * from './workflow';

@@ -24,8 +24,31 @@ export interface IntentStep {
   readonly retry: { readonly attemptsMax: number };
 }
 
+/** What can be told of a step's reach from its input alone. */
+export interface StepHints {
+  /** Nothing in it limits what it touches: a statement without a condition. */
+  readonly unbounded?: boolean;
+  /** It takes in all that is beneath what it names, or may. */
+  readonly recursive?: boolean;
+  /** The verb of a statement, in lower case. */
+  readonly statement?: string;
+}
+
+/** What the risk of a step is weighed by, beside capability and connection. */
+export interface Weighed {
+  readonly hints?: StepHints;
+  /** The connection's label `env` (or `environment`), as it was when the intent was admitted. */
+  readonly environment?: string;
+  /** How many things it would touch, as a preview has shown. */
+  readonly reach?: number;
+}
+
+/** Only what is there, so that nothing is sent where nothing is known. */
+export const weighedOf = ({ hints, environment, reach }: Weighed): Weighed =>
+  ({ ...(hints === undefined ? {} : { hints }), ...(environment === undefined ? {} : { environment }), ...(reach === undefined ? {} : { reach }) });
+
 /** A step as the orchestrator runs it: all that is known of its capability without asking anybody. */
-export interface PlannedStep {
+export interface PlannedStep extends Weighed {
   readonly id: string;
   readonly capability: string;
   readonly adapter: string;

@@ -1,11 +1,11 @@
 import type { JsonObject } from '@aifirst/kernel';
 import type { Risk, Reversibility } from './capability';
-import type { PrincipalRef } from './intent';
+import type { PrincipalRef, Weighed } from './intent';
 
 export type DecisionOutcome = 'allow' | 'deny' | 'modify' | 'approve' | 'defer';
 
 /** One step of a question. The pair (step, generation) names it in the answer. */
-export interface AskedStep {
+export interface AskedStep extends Weighed {
   readonly step: string;
   /** Place of the step in the plan, from 0. */
   readonly index: number;
@@ -19,6 +19,7 @@ export interface AskedStep {
   readonly unresolved: boolean;
   /** Normalised URIs; those that depend on an unresolved reference are left out. */
   readonly resources: readonly string[];
+  /** Of the capability: what policy begins with. */
   readonly risk: Risk;
 }
 

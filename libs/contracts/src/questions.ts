@@ -1,8 +1,9 @@
 import type { JsonObject } from '@aifirst/kernel';
 import type { CapabilityDescriptor, Connection } from './capability';
 import type { CloudEvent, Message } from './envelope';
+import type { AskedPreview, PreviewAnswer } from './preview';
 import type { PrincipalRef } from './intent';
-import type { ControlState, StepDecision } from './policy';
+import type { ControlState, DecidePlan, StepDecision } from './policy';
 import type { WorkflowOrder } from './workflow';
 
 /**
@@ -86,6 +87,8 @@ export interface PolicyQuestions {
   deleteKillSwitch: [NameOnly & { by: PrincipalRef; expectedRevision?: number }, { deleted: boolean }];
   /** Tells policy of a principal; in force when answered, and the control epoch has moved if it was suspended or lost a role. Idempotent by revision. */
   applyPrincipal: [PolicyPrincipal, { controlEpoch: number }];
+  /** What would be decided now. Nothing is recorded, and the decisions hold no leases: nothing can be done with them. */
+  decidePlan: [DecidePlan, { decisions: StepDecision[] }];
   /** Asked before an agent's order to roll back is taken; recorded as a decision of action `rollback`. */
   decideRollback: [{ tenant: string; workflow: string; by: PrincipalRef }, StepDecision];
   /** Of all tenants (null) or one. `at`: the owner's clock, ms. */
@@ -99,6 +102,8 @@ export interface AdapterQuestions {
    * @throws Refusal PROBE_FAILED, INVALID_FIELD with a pointer into the connection
    */
   probeConnection: [{ connection: Connection }, { limitations: string[]; lockBase?: string }];
+  /** What would this step do now? Leaves no trace at the target. */
+  preview: [AskedPreview, PreviewAnswer];
 }
 
 export interface AuditQuestions {

@@ -3,11 +3,11 @@ import { FilesAdapter } from '@aifirst/adapter-files';
 import { SqlAdapter } from '@aifirst/adapter-sql';
 import type { Consumer } from '@aifirst/bus';
 import { stepCommandsTopic, type CapabilityDescriptor, type Connection } from '@aifirst/contracts';
-import { ConnectionCache, StepJournal, type ExecutionAdapter } from '@aifirst/execution';
+import { ConnectionCache, Previewer, StepJournal, type ExecutionAdapter } from '@aifirst/execution';
 import type { PolledControl } from '@aifirst/orchestration';
 import type { Log } from '@aifirst/store';
 import type { PostgresVault } from '@aifirst/vault';
-import { answerForAdapters } from '../adapter-questions';
+import { answerForAdapters, answerForPreviews } from '../adapter-questions';
 import { systemClock, systemIds } from '../clock';
 import { DAY_MS, type Ground, type Measured } from '../ground';
 import { journalHooks } from '../measuring';
@@ -41,10 +41,11 @@ export interface AdapterParts {
 
 export function makeAdapterOs(ground: Ground, { log, adapters, control, vault, forgottenBefore }: AdapterParts): AdapterPart {
   const { config, databases, query, metrics, tracing, bus, logger, serviceKey, ends } = ground;
+  const connections = new ConnectionCache({ ask: (tenant, name) => query.ask<Connection | null>('gateway', 'connection', { tenant, name }), clock: systemClock });
+  answerForPreviews(query, new Previewer({ adapters, vault, connections, clock: systemClock }));
   const journal = new StepJournal({
     log, adapters, serviceKey, vault, control, clock: systemClock, ids: systemIds, undoWindowMs: config.undoWindowDays * DAY_MS, separateClusters: !databases.shared,
-    forgottenBefore,
-    connections: new ConnectionCache({ ask: (tenant, name) => query.ask<Connection | null>('gateway', 'connection', { tenant, name }), clock: systemClock }),
+    forgottenBefore, connections,
     hooks: journalHooks(metrics, tracing, ground.fatal('adapter-os')),
   });
   let consumer: Consumer | null = null;

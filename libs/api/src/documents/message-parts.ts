@@ -1,5 +1,5 @@
 import type { JsonObject } from '@aifirst/kernel';
-import { flag, listOf, number, oneOf, open, orNull, text, textMap, uuid, whole } from './schemas';
+import { flag, listOf, oneOf, open, orNull, risk, text, textMap, uuid, whole } from './schemas';
 
 /** A message on a topic: its type and the JSON Schema of its `data`. */
 export interface MessageDescription {
@@ -13,7 +13,7 @@ export interface MessageDescription {
 
 /** What messages have in common. */
 export const principal = open({ kind: oneOf('agent', 'person', 'service'), id: text(), tenant: text() });
-export const risk = open({ level: oneOf('low', 'medium', 'high', 'critical'), score: number() });
+export { risk };
 export const stepError = open({ code: text(), detail: text(), clean: flag });
 export const lease = open({ policyVersion: text(), controlEpoch: whole(), expiresAt: whole(), mac: text() });
 export const conflict = orNull(open({ resource: text(), what: text(), expected: text(), found: text() }));

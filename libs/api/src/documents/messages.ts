@@ -2,6 +2,7 @@ import { INTENT_TOPICS, TOPICS, eventType, type WorkflowFact } from '@aifirst/co
 import type { JsonObject } from '@aifirst/kernel';
 import { ACCEPTED, START_WORKFLOW } from '../intake/intent-intake';
 import { UNREADABLE } from '../kafka-intake/answers';
+import { PLANNED } from '../plans/plans';
 import { SIGNATURE_HEADER, SUBMITTED } from '../kafka-intake/verify-record';
 import { WORKFLOW_FACT_NAMES } from '../views/facts';
 import type { MessageDescription } from './message-parts';
@@ -56,8 +57,11 @@ const identity = (entity: string, name: string, summary: string, data: JsonObjec
 /** Every message that crosses a service. */
 export const MESSAGES: readonly MessageDescription[] = [
   { topic: TOPICS.intentEvents, type: ACCEPTED, summary: 'An intent was admitted and stored, or had been already.', data: open({
-    workflowId: uuid, intentId: uuid, agent: text(), digest: text(), steps: whole(1), id: text("the CloudEvent's, of an intent by Kafka"), source: text("the CloudEvent's, of an intent by Kafka"), kid: text('of the key that signed it'), replayed: { const: true },
-  }, ['digest', 'steps', 'id', 'source', 'kid', 'replayed']) },
+    workflowId: uuid, intentId: uuid, agent: text(), digest: text(), steps: whole(1), id: text("the CloudEvent's, of an intent by Kafka"), source: text("the CloudEvent's, of an intent by Kafka"), kid: text('of the key that signed it'), replayed: { const: true }, planId: text('of the plan that it runs'),
+  }, ['digest', 'steps', 'id', 'source', 'kid', 'replayed', 'planId']) },
+  { topic: TOPICS.intentEvents, type: PLANNED, summary: 'A plan was made of an intent: what it would do was looked at, and nothing was done.', data: open({
+    planId: uuid, agent: text(), digest: text(), policyVersion: text(), steps: listOf(open({ step: text(), capability: text(), outcome: oneOf('allow', 'deny', 'modify', 'approve', 'defer'), previewed: flag })),
+  }) },
   { topic: TOPICS.intentEvents, type: eventType('intent', 'Refused'), summary: 'An intent was refused whole.', data: refusedIntent },
   { topic: TOPICS.workflowCommands, type: START_WORKFLOW, summary: 'Carry out an admitted intent.', data: startWorkflow },
   ...workflowFacts,

@@ -24,7 +24,10 @@ export const component = (name: keyof typeof COMPONENTS): JsonObject => ({ $ref:
 export const pageOfA = (name: keyof typeof COMPONENTS): JsonObject => open({ items: listOf(component(name)), next: orNull(text('`cursor` of the next page')) });
 
 const reason = open({ code: text(), detail: text(), since: time, actions: listOf(open({ method: text(), path: text(), body: any, by: text() }, ['body'])) });
-const risk = open({ level: oneOf('low', 'medium', 'high', 'critical'), score: number() });
+/** Beside level and score the factors, once they have been weighed. */
+export const risk = open({
+  level: oneOf('low', 'medium', 'high', 'critical'), score: number('the sum over the factors of weight times value'), factors: listOf(open({ factor: text(), weight: number(), value: { type: 'number', minimum: 0, maximum: 1 } })),
+}, ['factors']);
 const revisioned = { revision: whole(1), createdAt: time, updatedAt: time };
 
 export const INTENT: JsonObject = shape({
@@ -37,6 +40,16 @@ export const INTENT: JsonObject = shape({
     retry: shape({ attemptsMax: whole(ATTEMPTS.min, { maximum: ATTEMPTS.max, default: ATTEMPTS.default }) }),
   }, ['input', 'dependsOn', 'timeoutMs', 'retry']) },
 }, ['mode', 'onFailure', 'deadlineMs', 'labels', 'subjects', 'tenant']);
+
+/** A plan in place of steps. */
+export const PLANNED_INTENT: JsonObject = shape({ planId: text('a plan of the same agent: exactly that is run, or nothing'), tenant: text('the credential decides; another one is refused') }, ['tenant']);
+
+const decided = open({ outcome: oneOf('allow', 'deny', 'modify', 'approve', 'defer'), code: text(), policies: listOf(text()), policyVersion: text(), reason: text(), at: time }, ['code']);
+const fileState = orNull(open({ type: oneOf('file', 'directory'), size: whole(), mode: text(), digest: orNull(text()) }));
+const change: JsonObject = { anyOf: [
+  open({ kind: { const: 'file' }, resource: text(), action: oneOf('create', 'change', 'delete', 'move', 'mode'), diff: orNull(text('unified')), before: fileState, after: fileState }),
+  open({ kind: { const: 'rows' }, resource: text(), inserted: whole(), updated: whole(), deleted: whole(), rows: listOf(open({ before: orNull({ type: 'object' }), after: orNull({ type: 'object' }) })) }),
+] };
 
 export const JWK: JsonObject = { type: 'object', description: 'a public key (RFC 7517): OKP Ed25519 or EC P-256' };
 export const LIMITS: JsonObject = shape({ requestsPerMinute: whole(1, { maximum: 1_000_000 }) }, ['requestsPerMinute']);
@@ -60,6 +73,16 @@ export const COMPONENTS = {
     })),
     residue: listOf(open({ step: text(), resource: text(), what: text(), why: text(), action: text() })), createdAt: time, endedAt: orNull(time),
   }),
+  Plan: open({
+    planId: uuid, digest: text('of the intent and of all that it rests on'),
+    steps: listOf(open({
+      order: whole(1), id: text(), capability: text(), decision: decided, risk, approvals: { type: 'array', description: 'who must agree first' },
+      preview: orNull(open({ summary: text(), footprint: listOf(text()), changes: { anyOf: [listOf(change), open({ sealed: { const: true } })] }, truncated: flag })),
+      previewError: open({ code: text(), detail: text('why there is no preview') }), undo: open({ how: oneOf('exact', 'compensating', 'none'), detail: text() }),
+    }, ['previewError'])),
+    pointOfNoReturn: orNull(text('the first step after which not everything can be undone')), createdAt: time, expiresAt: time,
+  }),
+  PlanInTheMaking: open({ planId: uuid, status: { const: 'making' }, createdAt: time, expiresAt: time }),
   CloudEvent: open({
     specversion: { const: '1.0' }, id: text(), type: text(), source: text(), time, subject: text(), tenant: text(), causationid: text(), traceparent: text(),
     intentid: text('the id under which its agent knows the intent'), intentsource: text('the agent that sent the intent'), producer: text(), sequence: whole(1), data: { type: 'object' },

@@ -1,10 +1,11 @@
-import { admitIntent, canonicalDigest, parseStrictJson } from '@aifirst/admission';
-import { connectionStampOf, TOPICS, type CapabilityDescriptor, type Intent, type PlannedStep, type PrincipalRef, type StartWorkflow } from '@aifirst/contracts';
+import { admitIntent, canonicalDigest, parseStrictJson, type Admission } from '@aifirst/admission';
+import { connectionStampOf, pointerToken, TOPICS, type CapabilityDescriptor, type Intent, type PlannedStep, type PrincipalRef, type StartWorkflow } from '@aifirst/contracts';
 import type { Identity, LogWriter } from '@aifirst/identity';
-import { OperationalError, Refusal, type Clock, type Ids, type Json, type JsonObject, type Problem } from '@aifirst/kernel';
+import { OperationalError, Refusal, isObject, type Clock, type Ids, type Json, type JsonObject, type Problem } from '@aifirst/kernel';
 import { VersionConflict, type Append, type Log, type StoredRow } from '@aifirst/store';
 import type { Vault } from '@aifirst/vault';
 import { refuse, refuseField } from '../http/problem';
+import type { RunnablePlan } from '../plans/plans';
 import { Recent } from './recent';
 import type { Capabilities } from './capabilities';
 
@@ -17,6 +18,8 @@ export interface IntakeOptions {
   readonly ids: Ids;
   /** How long a repeat with the same key is answered as the first was; then the key may be used anew. */
   readonly idempotencyMs: number;
+  /** A plan that its principal may run. @throws Refusal NOT_FOUND, WRONG_STATE */
+  readonly planOf: (principal: PrincipalRef, id: string) => Promise<RunnablePlan>;
   /** Hears of every intent that was stored, before its caller does. */
   readonly onAccepted: (accepted: AcceptedIntent) => void;
 }
@@ -33,7 +36,7 @@ export interface Submission {
   readonly signedBy?: string;
 }
 /** An intent that may be stored. `key` is its idempotency key in the log, where it has one. */
-export interface AdmittedIntent { readonly submission: Submission; readonly intent: Intent; readonly plan: readonly PlannedStep[]; readonly key: string | undefined }
+export interface AdmittedIntent { readonly submission: Submission; readonly intent: Intent; readonly plan: readonly PlannedStep[]; readonly key: string | undefined; /** It stands for the intent: its steps are known once it is checked. */ readonly from?: RunnablePlan }
 /** What is to be stored of an intent, and what to do once it is: at once, before anybody is answered. */
 export interface ReadyIntent { readonly append: Append; stored(row: StoredRow): Submitted }
 export interface Submitted { readonly intentId: string; readonly workflowId: string; readonly replayed: boolean }
@@ -92,21 +95,52 @@ export class IntentIntake {
   }
 
   /** Between intents of many, stored together by whoever takes them in: admit, recall, make ready, store. @throws Refusal of admission, TENANT_MISMATCH */
-  admit(submission: Submission): AdmittedIntent {
-    const { principal, idempotencyKey } = submission;
+  admit(submission: Submission): AdmittedIntent { return this.admitBody(submission, this.read(submission)); }
+
+  /** For `POST /v1/plans`. @throws as `admit` */
+  admitPlan(principal: PrincipalRef, raw: Buffer): Pick<AdmittedIntent, 'intent' | 'plan'> { return this.admit({ principal, raw, idempotencyKey: undefined, traceparent: '' }); }
+
+  /** An intent that was admitted before, as things are now. */
+  admitAgain({ tenant }: PrincipalRef, intent: Intent): { readonly plan: readonly PlannedStep[] } | { readonly problems: readonly [Problem, ...Problem[]] } {
+    const admission = this.judge(tenant, intent);
+    return admission.ok ? { plan: admission.plan } : { problems: admission.problems };
+  }
+
+  private read(submission: Submission): Json {
+    const { idempotencyKey } = submission;
     if (idempotencyKey !== undefined && !IDEMPOTENCY_KEY.test(idempotencyKey)) throw this.refused(submission, { code: 'INVALID_FIELD', detail: '`Idempotency-Key` is 1 to 255 printable ASCII characters' });
     const parsed = parseStrictJson(submission.raw);
     if (!parsed.ok) throw this.refused(submission, parsed.problem);
+    return parsed.value;
+  }
+
+  private admitBody(submission: Submission, body: Json): AdmittedIntent {
+    const { principal } = submission;
+    const admission = this.judge(principal.tenant, body);
+    if (!admission.ok) throw this.refused(submission, ...admission.problems);
+    if (admission.tenant !== null && admission.tenant !== principal.tenant) throw refuseField('/tenant', 'the credential decides the tenant', 'TENANT_MISMATCH');
+    return { submission, intent: admission.intent, plan: admission.plan, key: keyOf(submission) };
+  }
+
+  private judge(tenant: string, body: unknown): Admission {
     const { capabilities, identity } = this.options;
     // Why not a refusal: there may well be capabilities of these names.
     if (!this.isReady()) throw new OperationalError('CAPABILITIES_UNKNOWN', 'the adapters have not said yet what they can do: try again', { retryable: true });
-    const admission = admitIntent(parsed.value, {
+    return admitIntent(body, {
       capabilities: name => capabilities.find(name),
-      connections: name => identity.connections.find(principal.tenant, name)?.data,
+      connections: name => identity.connections.find(tenant, name)?.data,
     });
-    if (!admission.ok) throw this.refused(submission, ...admission.problems);
-    if (admission.tenant !== null && admission.tenant !== principal.tenant) throw refuseField('/tenant', 'the credential decides the tenant', 'TENANT_MISMATCH');
-    return { submission, intent: admission.intent, plan: admission.plan, key: idempotencyKey === undefined ? undefined : `${principal.tenant}/${principal.id}/${idempotencyKey}` };
+  }
+
+  /** `{ planId }`, which stands for the intent that was planned. */
+  private async fromPlan(submission: Submission, { planId, tenant, ...rest }: JsonObject): Promise<AdmittedIntent> {
+    const { principal } = submission;
+    const [unknown] = Object.keys(rest);
+    if (unknown !== undefined) throw this.refused(submission, { code: 'UNKNOWN_FIELD', pointer: `/${pointerToken(unknown.slice(0, 64))}`, detail: 'a plan holds its whole intent: send `planId` alone' });
+    if (typeof planId !== 'string') throw this.refused(submission, { code: 'INVALID_FIELD', pointer: '/planId', detail: 'is the id of a plan' });
+    if (tenant !== undefined && tenant !== principal.tenant) throw refuseField('/tenant', 'the credential decides the tenant', 'TENANT_MISMATCH');
+    const from = await this.options.planOf(principal, planId);
+    return { submission, intent: from.intent, plan: [], key: keyOf(submission), from };
   }
 
   /**
@@ -146,8 +180,9 @@ export class IntentIntake {
   }
 
   private async take(submission: Submission): Promise<Submitted> {
-    const admitted = this.admit(submission);
-    return admitted.key === undefined ? this.store(admitted) : this.storeOnce(admitted.key, admitted);
+    const body = this.read(submission);
+    const admitted = isObject(body) && body['planId'] !== undefined ? await this.fromPlan(submission, body) : this.admitBody(submission, body);
+    return admitted.key === undefined ? this.store(await checked(admitted)) : this.storeOnce(admitted.key, admitted);
   }
 
   /** A repeat waits for the first: then it is known, or it was refused and this one is the first. */
@@ -165,7 +200,11 @@ export class IntentIntake {
     }
   }
 
-  private async storeOrRecall(admitted: AdmittedIntent): Promise<Submitted> {
+  private async storeOrRecall(given: AdmittedIntent): Promise<Submitted> {
+    // Why before the plan is held against what is now: what has been run has changed its target itself.
+    const known = given.from === undefined ? null : await this.recall(given, this.options.writer.log);
+    if (known !== null) return known;
+    const admitted = await checked(given);
     for (let tries = KEY_TRIES; ; tries--) {
       try {
         return await this.store(admitted);
@@ -200,7 +239,7 @@ export class IntentIntake {
   }
 
   /** Seals an intent and gives it its ids. */
-  async ready({ submission, intent, plan, key }: AdmittedIntent): Promise<ReadyIntent> {
+  async ready({ submission, intent, plan, key, from }: AdmittedIntent): Promise<ReadyIntent> {
     const { ids, clock, vault, onAccepted } = this.options;
     const { principal, signedBy, idempotencyKey } = submission;
     const [id, workflow] = [ids.uuid(), ids.uuid()];
@@ -214,7 +253,7 @@ export class IntentIntake {
     const at = new Date(clock.now()).toISOString();
     const state: IntentState = { subjects: intent.subjects, dependsOn: intent.steps.map(step => step.dependsOn) };
     return {
-      append: this.appendOf(id, start, state, at, submission, key),
+      append: this.appendOf(id, start, state, at, submission, key, from?.planId),
       stored: ({ position }) => {
         if (key !== undefined) this.remembered.set(key, { id, workflow, digest, createdAt: at });
         onAccepted({ start, tenant, at, position });
@@ -223,7 +262,7 @@ export class IntentIntake {
     };
   }
 
-  private appendOf(id: string, start: StartWorkflow, state: IntentState, time: string, { traceparent, signedBy }: Submission, key: string | undefined): Append {
+  private appendOf(id: string, start: StartWorkflow, state: IntentState, time: string, { traceparent, signedBy }: Submission, key: string | undefined, planId: string | undefined): Append {
     const { agent: { tenant, id: agent }, intentKnownAs } = start;
     // Why: both ids are new, and each message of the gateway needs one; so no others are made.
     const [fact, command] = [id, start.workflow];
@@ -232,7 +271,7 @@ export class IntentIntake {
       tenant, stream: id, version: 1, ...(key === undefined ? {} : { key }), state: state as unknown as JsonObject,
       messages: [
         { topic: TOPICS.intentEvents, key: agent, id: fact, type: ACCEPTED, time, subject: id, tenant, traceparent, intentid: intentKnownAs ?? id, intentsource: agent,
-          data: { workflowId: start.workflow, intentId: id, agent, digest: start.digest, steps: start.steps.length, ...bySignature } },
+          data: { workflowId: start.workflow, intentId: id, agent, digest: start.digest, steps: start.steps.length, ...(planId === undefined ? {} : { planId }), ...bySignature } },
         { topic: TOPICS.workflowCommands, key: start.workflow, id: command, type: START_WORKFLOW, time, subject: start.workflow, tenant, causationid: fact, traceparent,
           data: start as unknown as JsonObject },
       ],
@@ -240,7 +279,7 @@ export class IntentIntake {
   }
 
   /** Seals what schemas mark as sensitive, and says what each step's target is called in lock names. */
-  private async seal(tenant: string, workflow: string, plan: readonly PlannedStep[]): Promise<{ steps: readonly PlannedStep[]; isSealed: boolean }> {
+  async seal(tenant: string, workflow: string, plan: readonly PlannedStep[]): Promise<{ steps: readonly PlannedStep[]; isSealed: boolean }> {
     const { vault, capabilities, identity } = this.options;
     let isSealed = false;
     const steps: PlannedStep[] = [];
@@ -250,8 +289,9 @@ export class IntentIntake {
       isSealed ||= input !== step.input;
       const connection = step.connection === null ? null : identity.connections.find(tenant, step.connection);
       if (connection === null) { steps.push(input === step.input ? step : { ...step, input }); continue; }
-      const { revision, data: { lockBase, digest } } = connection;
-      steps.push({ ...step, input, connectionStamp: connectionStampOf({ revision, digest }), ...(lockBase === null ? {} : { lockBase }) });
+      const { revision, data: { lockBase, digest, labels } } = connection;
+      const environment = labels['env'] ?? labels['environment'];
+      steps.push({ ...step, input, connectionStamp: connectionStampOf({ revision, digest }), ...(lockBase === null ? {} : { lockBase }), ...(environment === undefined ? {} : { environment }) });
     }
     return { steps, isSealed };
   }
@@ -262,6 +302,13 @@ export class IntentIntake {
     return new Refusal(problems);
   }
 }
+
+/** Its steps, where they come from a plan: as that holds now. @throws Refusal PLAN_STALE */
+async function checked(admitted: AdmittedIntent): Promise<AdmittedIntent> {
+  return admitted.from === undefined ? admitted : { ...admitted, plan: await admitted.from.check() };
+}
+
+const keyOf = ({ principal, idempotencyKey }: Submission): string | undefined => (idempotencyKey === undefined ? undefined : `${principal.tenant}/${principal.id}/${idempotencyKey}`);
 
 /** The intent that a row of the gateway's log holds. */
 export function recordOf(row: StoredRow): IntentRecord {

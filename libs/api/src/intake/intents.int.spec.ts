@@ -40,7 +40,9 @@ describe('POST /v1/intents', () => {
     ['a repeated step', anIntent({ steps: [{ id: 'a', capability: 'noop', input: {} }, { id: 'a', capability: 'noop', input: {} }] }), 422, 'DUPLICATE_STEP', '/steps/1/id'],
     ['another tenant', anIntent({ tenant: 'acme' }), 403, 'TENANT_MISMATCH', '/tenant'],
     ['mode atomic', anIntent({ mode: 'atomic' }), 501, 'NOT_IMPLEMENTED', '/mode'],
-    ['a plan', { planId: 'x' }, 501, 'NOT_IMPLEMENTED', '/planId'],
+    ['a plan that is not there', { planId: 'x' }, 404, 'NOT_FOUND', undefined],
+    ['a plan with more beside it', { planId: 'x', goal: 'g' }, 422, 'UNKNOWN_FIELD', '/goal'],
+    ['a plan that is no text', { planId: 7 }, 422, 'INVALID_FIELD', '/planId'],
   ])('refuses %s whole', async (_, body, status, code, pointer) => {
     const head = gateway.log.head();
     const answer = await post(body);

@@ -6,6 +6,7 @@ import { IntentsController } from './intents.controller';
 import { KillSwitchesController } from './kill-switches.controller';
 import { LaterController } from './later.controller';
 import { OperationsController } from './operations.controller';
+import { PlansController } from './plans.controller';
 import { PoliciesController } from './policies.controller';
 import { RolesController } from './roles.controller';
 import { SystemController } from './system.controller';
@@ -14,7 +15,7 @@ import { WorkflowsController } from './workflows.controller';
 import { routesOf } from '../http/route';
 
 export const CONTROLLERS = [
-  IntentsController, WorkflowsController, CapabilitiesController, AgentsController, TenantsController, ConnectionsController, RolesController, PoliciesController,
+  IntentsController, PlansController, WorkflowsController, CapabilitiesController, AgentsController, TenantsController, ConnectionsController, RolesController, PoliciesController,
   KillSwitchesController, AuditController, OperationsController, SystemController, LaterController,
 ];
 

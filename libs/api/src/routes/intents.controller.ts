@@ -1,6 +1,6 @@
 import { Controller } from '@nestjs/common';
 import { isUuid } from '@aifirst/kernel';
-import { INTENT, component } from '../documents/schemas';
+import { INTENT, PLANNED_INTENT, component } from '../documents/schemas';
 import { notFound } from '../http/problem';
 import { WAIT_S_MAX, waitOf } from '../http/prefer';
 import { Route, accepted, ok, type Call, type Reply } from '../http/route';
@@ -23,12 +23,12 @@ export class IntentsController {
       Prefer: `\`wait=<seconds>\` (RFC 7240, at most ${WAIT_S_MAX}): answers with the workflow once it has ended or waits for somebody`,
       traceparent: 'W3C trace context, carried on to the act',
     },
-    body: { schema: INTENT, checkedBy: 'handler' },
+    body: { schema: { anyOf: [INTENT, PLANNED_INTENT] }, checkedBy: 'handler' },
     answers: {
       200: { description: 'it ended or parked in time: the workflow', schema: component('Workflow') },
       202: { description: 'accepted', schema: component('Submitted'), headers: { Location: 'the workflow', 'Idempotent-Replayed': '`true` for a repeat' } },
     },
-    refusals: ['MALFORMED_JSON', 'DUPLICATE_KEY', 'TOO_DEEP', 'INVALID_UNICODE', 'FORBIDDEN_KEY', 'IDEMPOTENCY_CONFLICT', 'TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'INVALID_FIELD', 'UNKNOWN_FIELD',
+    refusals: ['MALFORMED_JSON', 'DUPLICATE_KEY', 'TOO_DEEP', 'INVALID_UNICODE', 'FORBIDDEN_KEY', 'IDEMPOTENCY_CONFLICT', 'PLAN_STALE', 'WRONG_STATE', 'TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'INVALID_FIELD', 'UNKNOWN_FIELD',
       'UNKNOWN_CAPABILITY', 'UNKNOWN_CONNECTION', 'UNKNOWN_STEP', 'DUPLICATE_STEP', 'CYCLE', 'INVALID_REFERENCE', 'INVALID_INPUT', 'INVALID_PATH', 'NOT_IMPLEMENTED', 'OVERLOADED'],
   })
   async submit(call: Call): Promise<Reply> {

@@ -7,8 +7,6 @@ const ROLES = 'permit it with PUT /v1/roles/:name and give the agent the role';
 
 /** Promised, and not there yet: what to do instead. */
 const LATER: readonly (readonly [Method, string, Access, string])[] = [
-  ['POST', '/v1/plans', 'principal', SEND_AN_INTENT],
-  ['GET', '/v1/plans/:id', 'principal', SEND_AN_INTENT],
   ['POST', '/v1/workflows', 'principal', SEND_AN_INTENT],
   ['POST', '/v1/workflows/:id/steps', 'principal', SEND_AN_INTENT],
   ['POST', '/v1/workflows/:id/commit', 'principal', 'a workflow commits by itself when its last step has succeeded'],

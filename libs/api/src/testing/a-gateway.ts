@@ -10,7 +10,7 @@ import { createGateway, type Gateway } from '../gateway';
 import type { IntentTopicOptions } from '../kafka-intake/intent-topic-intake';
 import type { ReadinessCheck } from '../routes/system.controller';
 import type { WorkflowViews } from '../views/workflow-views';
-import { FakeAudit, FakeOrchestrator, FakePolicy, attachFakeAdapter } from './fake-services';
+import { FakeAdapter, FakeAudit, FakeOrchestrator, FakePolicy, attachFakeAdapter } from './fake-services';
 import { MemoryWorkflowViews } from './memory-workflow-views';
 import { randomIds, systemClock } from './system-clock';
 
@@ -42,7 +42,7 @@ export interface GatewayParts {
 /** A gateway over HTTP with everything around it in memory. Kept parts make a restart. */
 export class GatewayUnderTest {
   private constructor(
-    readonly gateway: Gateway, readonly url: string, readonly orchestrator: FakeOrchestrator, readonly policy: FakePolicy, readonly audit: FakeAudit, readonly query: InProcessQuery,
+    readonly gateway: Gateway, readonly url: string, readonly orchestrator: FakeOrchestrator, readonly policy: FakePolicy, readonly audit: FakeAudit, readonly adapter: FakeAdapter, readonly query: InProcessQuery,
     readonly log: Log, readonly parts: GatewayParts, readonly logged: { readonly level: string; readonly message: string; readonly fields: unknown }[], private readonly stop: () => Promise<void>,
   ) {}
 
@@ -56,18 +56,19 @@ export class GatewayUnderTest {
     await bus.attach(feedOf(log));
     await bus.attach(feedOf(orchestratorLog));
     const query = new InProcessQuery();
-    const [orchestrator, policy, audit] = [new FakeOrchestrator(orchestratorLog, randomIds, systemClock), new FakePolicy(), new FakeAudit()];
+    const [orchestrator, policy, audit, adapter] = [new FakeOrchestrator(orchestratorLog, randomIds, systemClock), new FakePolicy(), new FakeAudit(), new FakeAdapter()];
     await orchestrator.attach(bus, query);
     policy.attach(query);
     audit.attach(query);
     attachFakeAdapter(query, TEST_CAPABILITIES);
+    adapter.attach(query);
     const logged: { level: string; message: string; fields: unknown }[] = [];
     const line = (level: string) => (message: string, fields?: unknown) => { logged.push({ level, message, fields }); };
     const gateway = await createGateway({
       log, bus, query, ids: randomIds, adminToken: ADMIN_TOKEN, version: '0.0.0', metrics: async () => 'aifirst_workflows_total 0\n', logger: { info: line('info'), warn: line('warn'), error: line('error') }, ...parts,
     });
     const port = await gateway.listen(0, '127.0.0.1');
-    return new GatewayUnderTest(gateway, `http://127.0.0.1:${port}`, orchestrator, policy, audit, query, log, parts, logged, async () => { await gateway.close(); await bus.stop(); });
+    return new GatewayUnderTest(gateway, `http://127.0.0.1:${port}`, orchestrator, policy, audit, adapter, query, log, parts, logged, async () => { await gateway.close(); await bus.stop(); });
   }
 
   close(): Promise<void> { return this.stop(); }

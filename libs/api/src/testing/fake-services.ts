@@ -1,8 +1,8 @@
 import type { MessageBus } from '@aifirst/bus';
 import { InProcessQuery } from '@aifirst/bus';
 import {
-  TOPICS, eventType, type AuditEntry, type CapabilityDescriptor, type CloudEvent, type Draft, type KillSwitch, type LockView, type Named, type PolicyPrincipal, type PolicyText, type PrincipalRef,
-  type PutNamed, type Role, type StartWorkflow, type WorkflowFact, type WorkflowHead, type WorkflowOrder,
+  TOPICS, eventType, type AskedPreview, type AskedStep, type AuditEntry, type CapabilityDescriptor, type CloudEvent, type DecidePlan, type DecisionOutcome, type Draft, type KillSwitch, type LockView, type Named, type PolicyPrincipal, type PolicyText, type PreviewAnswer, type PrincipalRef,
+  type PutNamed, type Role, type StartWorkflow, type StepDecision, type WorkflowFact, type WorkflowHead, type WorkflowOrder,
 } from '@aifirst/contracts';
 import { Refusal, type Clock, type Ids, type JsonObject } from '@aifirst/kernel';
 import type { Log } from '@aifirst/store';
@@ -82,6 +82,11 @@ export class FakeOrchestrator {
 /** Policy's named things in memory, with its promises about revisions. */
 export class FakePolicy {
   readonly principals = new Map<string, PolicyPrincipal>();
+  /** Questions about plans. */
+  readonly asked: DecidePlan[] = [];
+  /** What is decided of a step. */
+  ruling: (step: AskedStep) => DecisionOutcome = ({ unresolved }) => (unresolved ? 'defer' : 'allow');
+  version = '1-a';
   /** While set, `applyPrincipal` fails with it. */
   failure: Error | null = null;
   private readonly things = { role: new Map<string, Named<Role>>(), policy: new Map<string, Named<PolicyText>>(), killSwitch: new Map<string, Named<KillSwitch>>() };
@@ -111,6 +116,13 @@ export class FakePolicy {
       return next;
     });
     query.answer('policy', 'policySchema', () => ({ AiFirst: {} }));
+    query.answer<DecidePlan, { decisions: StepDecision[] }>('policy', 'decidePlan', question => {
+      this.asked.push(question);
+      return { decisions: question.steps.map(step => {
+        const outcome = this.ruling(step);
+        return { step: step.step, generation: step.generation, outcome, ...(outcome === 'deny' ? { code: 'POLICY_DENIED' } : {}), policies: ['p@1'], policyVersion: this.version, reason: outcome, risk: step.risk };
+      }) };
+    });
   }
 
   private named<T, P>(query: InProcessQuery, title: string, kind: 'role' | 'policy' | 'killSwitch', valueOf: (put: P, before: Named<T> | undefined) => T): void {
@@ -149,6 +161,18 @@ export class FakeAudit {
     answer('consistencyProof', ({ from, to }) => ({ from, to, hashes: ['AA=='] }));
     answer('keys', () => ({ items: [{ vkey: 'aifirst+1+AA', from: '2026-01-01T00:00:00.000Z', to: null }] }));
     answer('export', () => ({ document: '{}\nsignature\n' }));
+  }
+}
+
+/** Previews as the test says. */
+export class FakeAdapter {
+  readonly asked: AskedPreview[] = [];
+  /** What is shown of a step. */
+  preview: (asked: AskedPreview) => PreviewAnswer | Promise<PreviewAnswer> = ({ step }) =>
+    ({ preview: { summary: `does \`${step}\``, footprint: [], changes: [], truncated: false }, digest: 'hmac-sha256:00', reach: 1 });
+
+  attach(query: InProcessQuery): void {
+    query.answer<AskedPreview, PreviewAnswer>('adapter-os', 'preview', asked => { this.asked.push(asked); return this.preview(asked); });
   }
 }
 

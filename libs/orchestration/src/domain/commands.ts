@@ -1,4 +1,4 @@
-import { resolveInput, type AskedStep, type Direction, type Lease, type Resolution, type StepCommand } from '@aifirst/contracts';
+import { resolveInput, weighedOf, type AskedStep, type Direction, type Lease, type Resolution, type StepCommand } from '@aifirst/contracts';
 import { invariant } from '@aifirst/kernel';
 import { footprintOf, plannedInput } from './plan-facts';
 import type { Command } from './turn';
@@ -23,7 +23,7 @@ export function askedStep(state: Workflow, index: number): AskedStep {
   const input = resolved.ok ? resolved.value : plan.input;
   return {
     step: plan.id, index, generation: state.steps[index]!.generation, capability: plan.capability, adapter: plan.adapter, reversibility: plan.reversibility,
-    connection: plan.connection, input, unresolved: !resolved.ok, resources: footprintOf(plan, resolved).uris, risk: plan.risk,
+    connection: plan.connection, input, unresolved: !resolved.ok, resources: footprintOf(plan, resolved).uris, risk: plan.risk, ...weighedOf(plan),
   };
 }
 

@@ -62,6 +62,11 @@ export class DecidePlans {
     });
   }
 
+  /** What would be decided now: nothing is stored or told, and nothing can be done with the answer. */
+  tryOut(question: DecidePlan): Promise<{ decisions: StepDecision[] }> {
+    return this.store.fresh(() => ({ decisions: this.decide(question).decisions.map(withoutLeases) }));
+  }
+
   /** May this principal roll the workflow back? Asked and answered at once, and recorded. */
   decideRollback(tenant: string, workflow: string, by: PrincipalRef): Promise<StepDecision> {
     return this.store.serially(async () => {
@@ -112,6 +117,8 @@ export class DecidePlans {
     });
   }
 }
+
+function withoutLeases({ lease: _, undoLease: __, ...decision }: StepDecision): StepDecision { return decision; }
 
 const isOld = (row: StoredRow, now: number): boolean => row.messages.every(({ event }) => Date.parse(event.time) + ANSWER_HOLDS_MS <= now);
 

@@ -54,6 +54,7 @@ export function answersOf({ roles, policies, controls, decisions }: PolicyServic
     deleteKillSwitch: asked => controls.liftSwitch(asked),
     applyPrincipal: asked => controls.applyPrincipal(asked),
     controlState: asked => controls.state(asked),
+    decidePlan: asked => decisions.tryOut(asked),
     decideRollback: ({ tenant, workflow, by }) => decisions.decideRollback(tenant, workflow, by),
   };
 }

@@ -1,0 +1,102 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, expectStatus, noop, ref, stepOf, type AgentClient, type Step } from '../support/agent';
+import type { Body } from '../support/http';
+import { useStack } from '../support/stack';
+import { treeOf } from '../support/tree';
+
+describe('a plan', () => {
+  const world = useStack();
+  let agent: AgentClient;
+  beforeEach(async () => { agent = await world.stack.agent(); });
+  const plan = (steps: readonly Step[], more: object = {}): Promise<Body> => agent.must(200, 'POST', '/v1/plans', { body: { goal: 'test', steps, ...more } });
+  const run = (planId: string, headers: Readonly<Record<string, string>> = {}) => agent.post('/v1/intents', { planId }, { prefer: 'wait=30', ...headers });
+  const at = (path: string): string => join(agent.root, path);
+
+  it('shows order, decision, risk, change and undo of each step, and changes nothing', async () => {
+    writeFileSync(at('a.txt'), 'one\ntwo\n');
+    // Why: putting the connection has made it; now nothing may.
+    rmSync(at('.aifirst'), { recursive: true });
+    const before = treeOf(agent.root);
+    const made = await plan([
+      agent.fs('delete', 'last', { path: 'a.txt' }, after('first')), agent.fs('write', 'first', { path: 'a.txt', content: 'one\nthree\n' }),
+      agent.fs('write', 'new', { path: 'deep/b.txt', content: 'b' }), agent.fs('read', 'read', { path: 'a.txt' }), noop('noop', { value: ref('read', '/size') }),
+    ]);
+    expect(made).toMatchObject({ planId: expect.stringMatching(/^[0-9a-f-]{36}$/), digest: expect.stringMatching(/^hmac-sha256:[0-9a-f]{64}$/), pointOfNoReturn: null });
+    expect(made.steps.map(({ order, id }: Body) => [order, id])).toEqual([[1, 'first'], [2, 'last'], [3, 'new'], [4, 'read'], [5, 'noop']]);
+    expect(stepOf(made, 'first')).toMatchObject({
+      capability: 'fs.write', decision: { outcome: 'allow', policies: [expect.stringContaining('role/')], policyVersion: expect.any(String), reason: expect.any(String) }, risk: { level: 'low', score: expect.any(Number) },
+      approvals: [], undo: { how: 'exact', detail: expect.any(String) }, preview: { footprint: [`file://${agent.connection.name}/a.txt`], truncated: false, changes: [{ kind: 'file', action: 'change', diff: expect.stringContaining('-two\n+three\n') }] },
+    });
+    expect(stepOf(made, 'new').preview.changes.map(({ action, resource }: Body) => `${action} ${resource}`)).toEqual([`create file://${agent.connection.name}/deep`, `create file://${agent.connection.name}/deep/b.txt`]);
+    expect(stepOf(made, 'read')).toMatchObject({ preview: { summary: 'reads `a.txt` (8 bytes)', changes: [] }, undo: { how: 'exact' } });
+    expect(stepOf(made, 'noop')).toMatchObject({ decision: { outcome: 'defer' }, preview: null, previewError: { code: 'REFERENCE_UNRESOLVED' } });
+    expect(treeOf(agent.root)).toEqual(before);
+    expect(existsSync(at('.aifirst'))).toBe(false);
+    expect(await agent.must(200, 'GET', '/v1/workflows')).toEqual({ items: [], next: null });
+    expect(await agent.must(200, 'GET', `/v1/plans/${made.planId}`)).toEqual(made);
+    expect(await world.stack.admin.must(200, 'GET', `/v1/plans/${made.planId}`)).toEqual(made);
+  });
+
+  it('shows a denied step without looking at its target, and what would fail with its reason', async () => {
+    const narrow = await world.stack.agent({ capabilities: ['fs.write'] });
+    writeFileSync(join(narrow.root, 'secret.txt'), 'secret');
+    const made = await narrow.must(200, 'POST', '/v1/plans', { body: { goal: 'test', steps: [narrow.fs('read', 'r', { path: 'secret.txt' }), narrow.fs('write', 'w', { path: 'secret.txt', content: 'x', ifExists: 'fail' })] } });
+    expect(stepOf(made, 'r')).toMatchObject({ decision: { outcome: 'deny', code: 'POLICY_DENIED' }, preview: null, previewError: { code: 'POLICY_DENIED' } });
+    expect(stepOf(made, 'w')).toMatchObject({ decision: { outcome: 'allow' }, preview: null, previewError: { code: 'EXISTS' } });
+    expect(JSON.stringify(made)).not.toContain('"secret"');
+  });
+
+  it('is run exactly, once per Idempotency-Key, though it has changed its own target by then', async () => {
+    writeFileSync(at('a.txt'), 'old');
+    const { planId } = await plan([agent.fs('write', 'w', { path: 'a.txt', content: 'new' }), agent.fs('copy', 'c', { path: 'a.txt', to: 'b.txt' }, after('w'))]);
+    const first = await run(planId, { 'idempotency-key': 'once' });
+    expect(first.status).toBe(200);
+    expectStatus(first.body, 'completed');
+    expect([readFileSync(at('a.txt'), 'utf8'), readFileSync(at('b.txt'), 'utf8')]).toEqual(['new', 'new']);
+    const again = await run(planId, { 'idempotency-key': 'once' });
+    expect([again.status, again.body.id, again.headers['idempotent-replayed']]).toEqual([200, first.body.id, 'true']);
+    expect((await run(planId)).body).toMatchObject({ status: 409, code: 'PLAN_STALE', moved: [{ what: 'target', step: 'w' }, { what: 'target', step: 'c' }] });
+    const intent = await agent.must(200, 'GET', `/v1/intents/${first.body.intentId}`);
+    expect(intent.intent.steps[0].input.content).toBe('new');
+  });
+
+  it('is stale when its target has changed', async () => {
+    writeFileSync(at('a.txt'), 'old');
+    const { planId } = await plan([agent.fs('write', 'w', { path: 'a.txt', content: 'new' })]);
+    writeFileSync(at('a.txt'), 'ol!');
+    const answer = await run(planId);
+    expect([answer.status, answer.body.code, answer.body.moved]).toEqual([409, 'PLAN_STALE', [{ what: 'target', step: 'w', pointer: '/steps/0' }]]);
+    expect(readFileSync(at('a.txt'), 'utf8')).toBe('ol!');
+    writeFileSync(at('a.txt'), 'old');
+    expectStatus((await run(planId)).body, 'completed');
+  });
+
+  it('is stale when policy has changed', async () => {
+    const { planId } = await plan([agent.fs('write', 'w', { path: 'a.txt', content: 'new' })]);
+    await world.stack.admin.must(200, 'PUT', `/v1/roles/${agent.role}`, { body: { capabilities: ['fs.read'], connections: [agent.connection.name] } });
+    const answer = await run(planId);
+    expect([answer.status, answer.body.code, answer.body.moved.map(({ what }: Body) => what)]).toEqual([409, 'PLAN_STALE', ['policy', 'policy']]);
+    expect(existsSync(at('a.txt'))).toBe(false);
+  });
+
+  it('is stale when its connection has changed', async () => {
+    const { planId } = await plan([agent.fs('write', 'w', { path: 'a.txt', content: 'new' })]);
+    await world.stack.admin.must(200, 'PUT', `/v1/connections/${agent.connection.name}`, { body: { adapter: 'os', config: { root: agent.root }, labels: { env: 'prod' } } });
+    const answer = await run(planId);
+    expect([answer.status, answer.body.code, answer.body.moved]).toEqual([409, 'PLAN_STALE', [{ what: 'connection', step: 'w', pointer: '/steps/0' }]]);
+  });
+
+  it('of another agent is not there', async () => {
+    const other = await world.stack.agent();
+    const { planId } = await plan([noop('a')]);
+    expect((await other.get(`/v1/plans/${planId}`)).status).toBe(404);
+    expect((await other.post('/v1/intents', { planId })).body).toMatchObject({ status: 404, code: 'NOT_FOUND' });
+    expect((await world.stack.admin.post('/v1/intents', { planId })).status).toBe(404);
+  });
+
+  it('is refused as its intent would be', async () => {
+    expect((await agent.post('/v1/plans', { goal: 'g', steps: [agent.fs('write', 'w', { path: '../x', content: '' })] })).body).toMatchObject({ status: 422, code: 'INVALID_PATH', pointer: '/steps/0/input/path' });
+    expect((await agent.post('/v1/plans', { planId: 'x' })).body).toMatchObject({ status: 422, code: 'INVALID_FIELD', pointer: '/planId' });
+  });
+});
