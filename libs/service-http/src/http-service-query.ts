@@ -10,7 +10,7 @@ import { QuestionsHandler, type ServiceLogger } from './questions-handler';
 
 const TIMEOUT_MS = 5_000;
 /** Questions that take their time: a whole log, a target that has to be reached. */
-const TIMEOUTS_MS: Readonly<Record<string, number>> = { export: 30_000, probeConnection: 30_000, readLog: 15_000 };
+const TIMEOUTS_MS: Readonly<Record<string, number>> = { export: 30_000, probeConnection: 30_000, preview: 15_000, readLog: 15_000 };
 /** Answers without a seal after which nothing was done. Any other may come from something between that had passed the question on. */
 const NOT_HEARD: readonly number[] = [401, 404, 421];
 /** For a connection that was gone, and a process that was started anew. */
@@ -27,7 +27,7 @@ export interface HttpServiceQueryOptions {
   readonly clock: Pick<Clock, 'now'>;
   /** An answer must be there by then, however many copies were asked. Default 5,000. */
   readonly timeoutMs?: number;
-  /** By question, in place of `timeoutMs`. Defaults: `export` and `probeConnection` 30,000, `readLog` 15,000. */
+  /** By question, in place of `timeoutMs`. Defaults: `export` and `probeConnection` 30,000, `preview` and `readLog` 15,000. */
   readonly timeoutsMs?: Readonly<Record<string, number>>;
 }
 

@@ -6,8 +6,8 @@ type Question = keyof GatewayQuestions | keyof OrchestratorQuestions | keyof Pol
 const REPEATABLE: readonly Question[] = [
   'connection',
   'facts', 'workflowHeads', 'inUse', 'locks',
-  'getRole', 'listRoles', 'missingRoles', 'getPolicy', 'listPolicies', 'validatePolicy', 'policySchema', 'getKillSwitch', 'listKillSwitches', 'applyPrincipal', 'controlState',
-  'capabilities', 'probeConnection',
+  'getRole', 'listRoles', 'missingRoles', 'getPolicy', 'listPolicies', 'validatePolicy', 'policySchema', 'getKillSwitch', 'listKillSwitches', 'applyPrincipal', 'controlState', 'decidePlan',
+  'capabilities', 'probeConnection', 'preview',
   'entries', 'entry', 'checkpoint', 'tile', 'inclusionProof', 'consistencyProof', 'keys', 'export', 'foldedUpTo',
   'deadLetters',
   'logHead', 'readLog',

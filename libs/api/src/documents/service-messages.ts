@@ -1,6 +1,6 @@
 import { TOPICS, eventType, stepCommandsTopic } from '@aifirst/contracts';
 import type { JsonObject } from '@aifirst/kernel';
-import { conflict, decision, lease, principal, risk, stepError, type MessageDescription } from './message-parts';
+import { conflict, decision, lease, principal, risk, stepError, weighed, type MessageDescription } from './message-parts';
 import { any, flag, listOf, oneOf, open, orNull, text, uuid, whole } from './schemas';
 
 /** What the orchestrator asks policy and adapters, what these answer, and what policy tells everybody. */
@@ -12,8 +12,8 @@ const direction = oneOf('forward', 'undo');
 const decidePlan = open({
   workflow: uuid, question: whole(1), principal, action,
   steps: listOf(open({
-    step: text(), generation: whole(1), capability: text(), adapter: text(), reversibility, connection: orNull(text()), input: { type: 'object' }, unresolved: flag, resources: listOf(text()), risk,
-  })),
+    step: text(), generation: whole(1), capability: text(), adapter: text(), reversibility, connection: orNull(text()), input: { type: 'object' }, unresolved: flag, resources: listOf(text()), risk, ...weighed,
+  }, Object.keys(weighed))),
   plan: open({ steps: whole(1), capabilities: listOf(text()), resources: listOf(text()) }),
 });
 const planDecided = open({ workflow: uuid, question: whole(1), action, controlEpoch: whole(), decisions: listOf(decision) });

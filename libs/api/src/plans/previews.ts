@@ -37,7 +37,7 @@ async function previewOf(neighbours: Neighbours, clock: Pick<Clock, 'now'>, plan
   try {
     return await neighbours.ask(SERVICE_OF_ADAPTER[asked.adapter] as 'adapter-os', 'preview', body);
   } catch (error) {
-    if (error instanceof OperationalError && error.code === 'UNKNOWN_QUESTION') return cannot('NOT_PREVIEWABLE', 'its adapter can show nothing beforehand', false);
+    if (error instanceof OperationalError && error.code === 'UNKNOWN_QUESTION') return cannot('NOT_PREVIEWABLE', 'its adapter can show nothing beforehand, or not yet', true);
     if (error instanceof OperationalError) return cannot(error.code, 'its adapter does not answer', error.retryable);
     throw error;
   }

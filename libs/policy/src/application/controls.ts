@@ -75,10 +75,10 @@ export class Controls {
       const { kind, name, roles, suspended, deleted, revision } = given;
       const principal: PolicyPrincipal = { tenant: tenant.tenant, kind, id: given.id, name, roles: [...new Set(roles)], suspended, deleted, revision };
       await this.store.change({
-        tenant, documents: [{ kind: KINDS.principal, id, data: documentOf(principal) }],
+        tenant, documents: [{ kind: KINDS.principal, id, data: documentOf(principal) }, ...(deleted && tenant.uses.has(id) ? [{ kind: KINDS.uses, id, data: null }] : [])],
         fact: { name: 'PrincipalApplied', subject: given.id, data: { kind, id: given.id, roles: principal.roles, suspended, deleted, revision } },
         moves: before !== undefined && mustBeAskedAnew(before, principal) ? [tenant] : [], activates: false,
-        apply: () => { tenant.principals.set(id, principal); },
+        apply: () => { tenant.principals.set(id, principal); if (deleted) tenant.uses.delete(id); },
       });
       return { controlEpoch: tenant.epoch };
     });

@@ -7,6 +7,7 @@ import { VersionConflict } from '@aifirst/store';
 import { decidePlan } from '../domain/decide-plan';
 import type { Evaluator } from '../domain/evaluator';
 import type { PolicyStore } from './policy-store';
+import { newUses } from './uses';
 
 export const DECIDE_PLAN = eventType('policy', 'DecidePlan');
 export const PLAN_DECIDED = eventType('policy', 'PlanDecided');
@@ -50,8 +51,10 @@ export class DecidePlans {
       for (let round = 1; ; round++) {
         const decided = asked.map(one => this.decide(one.question));
         const appends = asked.map((one, index) => this.append(one, decided[index]!));
+        const uses = newUses(this.store, asked.map(({ question }, index) => ({ question, decisions: decided[index]!.decisions })));
         try {
-          await this.store.commit({ appends, positions, durable: this.means.durable });
+          await this.store.commit({ appends, positions, durable: this.means.durable, ...(uses.documents.length === 0 ? {} : { documents: uses.documents }) });
+          uses.takeOver();
           decided.forEach((one, index) => this.means.onDecided?.(one, { traceparent: asked[index]!.event.traceparent, startedAt }));
           return;
         } catch (error) {

@@ -307,7 +307,7 @@ it('answers every question of policy\'s', async () => {
   const { service } = await running();
   const answered: string[] = [];
   answerQuestions(service, { ask: () => { throw new Error('asks nobody'); }, answer: (owner, question) => { answered.push(`${owner}.${question}`); } });
-  expect(answered).toHaveLength(19);
+  expect(answered).toHaveLength(20);
   expect(answered).toEqual(expect.arrayContaining(['policy.putRole', 'policy.controlState', 'policy.decideRollback']));
 });
 

@@ -12,7 +12,7 @@ import { cedarOfRole } from '../domain/role';
 import type { EngagedSwitch } from '../domain/tenant-policy';
 import type { Evaluator } from '../domain/evaluator';
 import { KINDS, versionId } from './records';
-import type { ControlRecord, KillSwitchRecord, PolicyRecord, PolicyVersionRecord, RoleRecord } from './records';
+import type { ControlRecord, KillSwitchRecord, PolicyRecord, PolicyVersionRecord, RoleRecord, UsesRecord } from './records';
 import { TenantState } from './tenant-state';
 
 const PAGE = 500;
@@ -144,6 +144,7 @@ export class PolicyStore {
     await this.each(KINDS.control, ({ tenant, data }) => { Object.assign(this.tenant(tenant), data as unknown as ControlRecord); });
     await this.each(KINDS.principal, ({ tenant, id, data }) => { this.tenant(tenant).principals.set(id, data as unknown as PolicyPrincipal); });
     await this.each(KINDS.killSwitch, ({ tenant, id, data }) => { this.tenant(tenant).killSwitches.set(id, data as unknown as KillSwitchRecord); });
+    await this.each(KINDS.uses, ({ tenant, id, data }) => { this.tenant(tenant).uses.set(id, new Set((data as unknown as UsesRecord).pairs)); });
     await this.each(KINDS.role, ({ tenant, id, data }) => {
       const role = data as unknown as RoleRecord;
       this.tenant(tenant).roles.set(id, role);

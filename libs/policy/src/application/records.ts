@@ -1,8 +1,8 @@
 import type { JsonObject } from '@aifirst/kernel';
-import type { KillSwitch, Named, PolicyPrincipal, PolicyText, Role } from '@aifirst/contracts';
+import type { KillSwitch, Named, PolicyText, PrincipalRef, Role } from '@aifirst/contracts';
 
 /** Kinds of documents in the policy service's log. */
-export const KINDS = { role: 'role', policy: 'policy', policyVersion: 'policy-version', principal: 'principal', killSwitch: 'kill-switch', control: 'control' } as const;
+export const KINDS = { role: 'role', policy: 'policy', policyVersion: 'policy-version', principal: 'principal', killSwitch: 'kill-switch', control: 'control', uses: 'uses' } as const;
 
 interface Dated { readonly revision: number; readonly createdAt: string; readonly updatedAt: string }
 /**
@@ -17,8 +17,11 @@ export interface PolicyVersionRecord { readonly cedar: string; readonly by: stri
 export interface KillSwitchRecord extends Dated, KillSwitch {}
 /** One per tenant, id `control`. `activations` counts changes of the active set. */
 export interface ControlRecord { readonly epoch: number; readonly activations: number }
+/** Pairs of capability and connection that a principal was allowed before, the oldest first. Id: `principalId`. */
+export interface UsesRecord { readonly pairs: readonly string[] }
 
-export const principalId = ({ kind, id }: Pick<PolicyPrincipal, 'kind' | 'id'>): string => `${kind}/${id}`;
+export const principalId = ({ kind, id }: Pick<PrincipalRef, 'kind' | 'id'>): string => `${kind}/${id}`;
+export const pairOf = ({ capability, connection }: { readonly capability: string; readonly connection: string | null }): string => `${capability} ${connection ?? ''}`;
 export const versionId = (name: string, version: number): string => `${name}/${version}`;
 /** Records are JSON: they lose nothing on their way into a document. */
 export const documentOf = (record: object): JsonObject => record as JsonObject;

@@ -5,7 +5,7 @@ import type { CompiledPolicy } from '../domain/policy-text';
 import type { EngagedSwitch, TenantPolicy } from '../domain/tenant-policy';
 import type { Digest } from '../domain/projection';
 import type { KillSwitchRecord, PolicyRecord, RoleRecord } from './records';
-import { principalId } from './records';
+import { pairOf, principalId } from './records';
 
 /** A tenant as it holds now: a mirror of what is stored, changed only after it was stored. */
 export class TenantState {
@@ -13,6 +13,8 @@ export class TenantState {
   readonly policies = new Map<string, PolicyRecord>();
   readonly principals = new Map<string, PolicyPrincipal>();
   readonly killSwitches = new Map<string, KillSwitchRecord>();
+  /** By `principalId`: what it was allowed before. */
+  readonly uses = new Map<string, ReadonlySet<string>>();
   /** What each role, and each active policy, is in Cedar. */
   readonly compiledRoles = new Map<string, readonly CompiledPolicy[]>();
   readonly compiledPolicies = new Map<string, readonly CompiledPolicy[]>();
@@ -39,6 +41,7 @@ export class TenantState {
       tenant: this.tenant, epoch: this.epoch, active: this.active, killSwitches: this.engaged(engagedForAll),
       principal: (kind, id) => this.principals.get(principalId({ kind, id })),
       role: name => this.liveRole(name),
+      hasUsed: (principal, step) => this.uses.get(principalId(principal))?.has(pairOf(step)) === true,
     };
   }
 

@@ -7,6 +7,7 @@ import { actionUid, ADMINISTRATOR, BUILT_IN_CONNECTION, connectionUid, groupsOf,
 import type { Asked, Evaluator } from './evaluator';
 import { projectInput, refuseReservedKeys, Unprojectable } from './projection';
 import { whyAllowed, whyErred, whyForbidden, whyNothingPermits } from './reasons';
+import { weigh } from './risk';
 import type { TenantPolicy } from './tenant-policy';
 import { principalOf, switchThatHolds } from './tenant-policy';
 
@@ -37,7 +38,8 @@ export function decidePlan(question: DecidePlan, policy: TenantPolicy, means: Me
     const ruling = held ?? rulingOnRollback(question, policy, means, known!, subject!);
     return [{ step: '', generation: 0, ...ruling, policyVersion, risk: highestRisk(question.steps) }];
   }
-  return question.steps.map(step => {
+  return question.steps.map(asked => {
+    const step: AskedStep = { ...asked, risk: weigh(asked, policy.hasUsed?.(principal, asked) === false) };
     const ruling = held ?? rulingOn(step, question, policy, means, known!, subject!);
     const decision: StepDecision = { step: step.step, generation: step.generation, ...ruling, policyVersion, risk: step.risk };
     return ruling.outcome === 'allow' ? { ...decision, ...leasesFor(step, policy, question, means) } : decision;

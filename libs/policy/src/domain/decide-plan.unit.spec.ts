@@ -19,7 +19,7 @@ const HOLE = { ...CLERK, policies: { guard: '@id("guard") forbid (principal, act
 describe('a step', () => {
   it('that nothing permits is denied, saying what would be allowed', () => {
     expect(decideStep(CLERK, aStep('mail.send', { connection: 'crm' }))).toEqual({
-      step: 'a', generation: 1, outcome: 'deny', code: 'POLICY_DENIED', policies: [], policyVersion: expect.stringMatching(/^3-[0-9a-f]{12}$/), risk: { level: 'high', score: 80 },
+      step: 'a', generation: 1, outcome: 'deny', code: 'POLICY_DENIED', policies: [], policyVersion: expect.stringMatching(/^3-[0-9a-f]{12}$/), risk: { level: 'high', score: 80, factors: [{ factor: 'reversibility', weight: 80, value: 1 }] },
       reason: 'nothing permits `mail.send` on connection `crm`; role `clerk` permits fs.*, sql.execute on docs',
     });
     expect(decideStep({ principals: [anAgent('robo', { roles: [] })] }, aStep('fs.read')).reason).toBe('nothing permits `fs.read` on connection `docs`; the agent has no role');

@@ -7,6 +7,8 @@ export interface TenantPolicy {
   readonly tenant: string;
   readonly epoch: number;
   readonly active: ActiveSet;
+  /** Was the principal allowed this capability on this connection before? Absent: nobody knows, and nothing counts as new. */
+  hasUsed?(principal: Pick<PrincipalRef, 'kind' | 'id'>, step: { readonly capability: string; readonly connection: string | null }): boolean;
   principal(kind: PolicyPrincipal['kind'], id: string): PolicyPrincipal | undefined;
   role(name: string): Role | undefined;
   /** Those of the tenant, and those of scope `all` of any tenant. */
