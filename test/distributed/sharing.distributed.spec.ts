@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { join } from 'node:path';
 import { shardOf } from '@aifirst/bus';
 import { after, expectStatus, noop, sleep, type AgentClient } from '../support/agent';
@@ -50,6 +51,21 @@ describe('two copies of every service', () => {
     expect(new Set(load.workflows.map(id => shardOf(id, SHARDS))).size).toBeGreaterThan(1);
     expect(await load.faults(60_000)).toEqual([]);
     expect(await running.stack.admin.all('/v1/locks')).toEqual([]);
+  }, 120_000);
+
+  it('tell apart who calls, whichever gateway is called, and believe no caller who says so', async () => {
+    const { hostname, port } = new URL(running.stack.url);
+    const callers = ['127.0.0.21', '127.0.0.22'];
+    const asked = await Promise.all(callers.map((localAddress, copy) => new Promise((resolve, reject) => {
+      const headers = { authorization: 'Bearer wrong', 'x-forwarded-for': '192.0.2.66', forwarded: 'for=192.0.2.66' };
+      get({ hostname, port: Number(port) + 10 * copy, path: '/v1/workflows', localAddress, headers }, answer => { answer.resume(); resolve(answer.statusCode); }).once('error', reject);
+    })));
+    expect(asked).toEqual([401, 401]);
+    const sources = await until('both refusals are in the log', async () => {
+      const found = JSON.stringify(await running.stack.admin.all('/v1/audit/entries?tenant=system'));
+      return callers.every(caller => found.includes(caller)) ? found : undefined;
+    }, 30_000, 500);
+    expect(sources).not.toContain('192.0.2.66');
   }, 120_000);
 
   it('hand work over when one is killed, and back when it is there again', async () => {

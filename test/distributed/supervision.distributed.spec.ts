@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, expectStatus, noop, sleep, stepOf } from '../support/agent';
 import { ROOT } from '../support/build';
@@ -97,6 +98,29 @@ describe('services that a supervisor keeps alive', () => {
     expect([code, output.match(/can't start: its settings are wrong/g)]).toEqual([BAD_SETTINGS, [expect.anything()]]);
     await nothingRuns();
   }, 60_000);
+
+  it('a port that somebody else has ends everything with code 2, and says which', async () => {
+    stack = await Stack.prepared();
+    await stack.distribution!.prepare();
+    const port = Number(new URL(stack.url).port) + 2;
+    const other = createServer().listen(port, '127.0.0.1');
+    try {
+      const { code, output } = await run(['distributed.js'], {});
+      expect([code, output]).toEqual([BAD_SETTINGS, expect.stringContaining(`policy can't start: PORT is "${port}": policy can't listen there`)]);
+    } finally {
+      other.close();
+    }
+    await nothingRuns();
+  }, 60_000);
+
+  it('another number of shards than at the first start is refused, and the first one works on', async () => {
+    stack = await Stack.start({ env: { SHARDS: '2' } });
+    await stack.terminate();
+    const { code, output } = await run(['distributed.js'], { SHARDS: '4' });
+    expect([code, output]).toEqual([BAD_SETTINGS, expect.stringMatching(/orchestrator can't start: log `orchestrator` was begun with 2 shards, not 4, .*set SHARDS=2/)]);
+    await stack.restart();
+    expectStatus(await (await stack.agent()).run([noop('a')]), 'completed');
+  }, 120_000);
 
   it('a service alone says in one line what it misses, and exits 2', async () => {
     stack = await Stack.prepared();

@@ -1,7 +1,8 @@
 import type { JournalHooks } from '@aifirst/execution';
 import type { AnsweredCall, GatewayLogger, IntentOutcome } from '@aifirst/api';
+import type { MessageBus } from '@aifirst/bus';
 import { eventType, INTENT_TOPICS, type CloudEvent, type Direction, type PlanDecided } from '@aifirst/contracts';
-import type { Logger, Metrics, SpanName, Tracing } from '@aifirst/observability';
+import type { Logger, Metrics, SpanName, Stage, Tracing } from '@aifirst/observability';
 import type { OrchestratorTelemetry } from '@aifirst/orchestration';
 import { systemClock } from './clock';
 
@@ -86,6 +87,31 @@ function recordFact(tracing: Tracing, fact: Fact, workflow: Workflow, at: number
     });
   }
 }
+
+/** Of a message: which stage of an intent's way it ends, and whether that is when it comes or when it has had its effect. */
+const WAYS: ReadonlyMap<string, { readonly stage: Stage; readonly ends: 'coming' | 'effect' }> = new Map([
+  [eventType('orchestration', 'StartWorkflow'), { stage: 'intake', ends: 'effect' }],
+  [eventType('execution', 'StepReported'), { stage: 'report', ends: 'effect' }],
+  [eventType('execution', 'ExecuteStep'), { stage: 'dispatch', ends: 'coming' }],
+  [eventType('execution', 'UndoStep'), { stage: 'dispatch', ends: 'coming' }],
+]);
+
+/** A bus that measures how long messages were on their way, from their own time on. What is sent again counts from then. */
+export const measuringWays = (bus: MessageBus, metrics: Pick<Metrics, 'stage'>): MessageBus => ({
+  attach: feed => bus.attach(feed), stop: () => bus.stop(), pausing: (group, work, key) => bus.pausing(group, work, key),
+  subscribe: subscription => bus.subscribe({
+    ...subscription,
+    handle: async batch => {
+      const begunAt = systemClock.now();
+      await subscription.handle(batch);
+      const endedAt = systemClock.now();
+      for (const { message: { event } } of batch.deliveries) {
+        const way = WAYS.get(event.type);
+        if (way !== undefined) metrics.stage(way.stage, Date.parse(event.time), way.ends === 'coming' ? begunAt : endedAt);
+      }
+    },
+  }),
+});
 
 /** Counts decisions, and records policy's part of each question. */
 export const planDecided = (metrics: Metrics, tracing: Tracing) => (decided: PlanDecided, asking?: { readonly traceparent: string | undefined; readonly startedAt: number }): void => {

@@ -1,7 +1,8 @@
 import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { Metrics, Tracing } from '@aifirst/observability';
 import type { OrchestratorTelemetry } from '@aifirst/orchestration';
-import { orchestratorTelemetry, recordRefused } from './measuring';
+import { measuringWays, orchestratorTelemetry, recordRefused } from './measuring';
+import { systemClock } from './clock';
 
 type Fact = Parameters<OrchestratorTelemetry['fact']>[0];
 type Workflow = Parameters<OrchestratorTelemetry['fact']>[1];
@@ -54,4 +55,27 @@ describe('records that were refused', () => {
     expect(page).toContain('aifirst_records_refused_total{topic="t",code="NO_MAC"} 500');
     expect(page).toContain('aifirst_records_refused_total{topic="t",code="UNREADABLE"} 1');
   });
+});
+
+describe('the way of a message', () => {
+  const SENT_MS_AGO = 5_000;
+  async function stagesOf(type: string, handleMs: number): Promise<[string, number][]> {
+    const stages: [string, number][] = [];
+    let handle: (batch: never) => Promise<void> = async () => undefined;
+    const bus = measuringWays({ subscribe: async (subscription: { handle: typeof handle }) => { handle = subscription.handle; } } as never, { stage: (stage, startedAt, endedAt) => { stages.push([stage, endedAt - startedAt]); } });
+    await bus.subscribe({ handle: () => new Promise<void>(resolve => { setTimeout(resolve, handleMs); }) } as never);
+    await handle({ positions: {}, deliveries: [{ message: { event: { type, time: new Date(systemClock.now() - SENT_MS_AGO).toISOString() } } }] } as never);
+    return stages;
+  }
+
+  it.each([['aifirst.orchestration.start-workflow.v1', 'intake'], ['aifirst.execution.step-reported.v1', 'report']])('of %s is the stage %s, until it has had its effect', async (type, stage) => {
+    const [[name, ms] = ['', 0]] = await stagesOf(type, 60);
+    expect(name).toBe(stage);
+    expect(ms).toBeGreaterThanOrEqual(SENT_MS_AGO + 50);
+  });
+  it('of a command is the stage dispatch, until it comes', async () => {
+    const [[name, ms] = ['', 0]] = await stagesOf('aifirst.execution.execute-step.v1', 200);
+    expect([name, ms < SENT_MS_AGO + 150]).toEqual(['dispatch', true]);
+  });
+  it('of anything else is none', async () => { expect(await stagesOf('aifirst.policy.plan-decided.v1', 0)).toEqual([]); });
 });

@@ -4,7 +4,7 @@ import type { ConsumerLag, KafkaMessageBus } from '@aifirst/bus-kafka';
 import type { ServiceName } from '@aifirst/contracts';
 import { messageOf } from '@aifirst/kernel';
 import { makeLogger, Metrics, Tracing, type Logger } from '@aifirst/observability';
-import { addressOf, answerForLog, HttpServiceQuery, ServiceServer, ShardedQuery } from '@aifirst/service-http';
+import { addressOf, answerForLog, Forwarded, HttpServiceQuery, ServiceServer, ShardedQuery } from '@aifirst/service-http';
 import { feedOf, type Log } from '@aifirst/store';
 import { ConfigInvalid, shardsOf, type ServiceConfig } from './config';
 import type { Schema } from './database';
@@ -68,6 +68,7 @@ async function compose(config: ServiceConfig, logger: Logger, ends: Ground['ends
   const letters = stores.letters(service as ParkingSchema);
   if (service === 'orchestrator' && of > 1) stores.lockLog();
 
+  const forwarded = new Forwarded(serviceKey, { now: () => Date.now() });
   const works = new Map<number, Work>();
   let seats: Pick<Seats, 'activeUrl' | 'isTaken'> = { activeUrl: () => null, isTaken: () => false };
   let kafka: KafkaMessageBus | null = null;
@@ -86,15 +87,18 @@ async function compose(config: ServiceConfig, logger: Logger, ends: Ground['ends
     ...(service === 'gateway' ? {
       serve: (request, response) => {
         const serve = works.get(0)?.serve;
-        if (serve !== undefined) { serve(request, response); return true; }
+        if (serve !== undefined) { forwarded.settle(request.headers); serve(request, response); return true; }
         // Why not those: they are about this copy. Whether it is ready is another matter: it is when the active one is.
         if (/^\/(health\/live|metrics)\b/.test(request.url ?? '') || (seats.isTaken(0) && request.url === '/health/ready')) return false;
-        handOn(seats.isTaken(0) ? null : seats.activeUrl(0), request, response);
+        handOn(seats.isTaken(0) ? null : seats.activeUrl(0), request, response, forwarded.headerFor(request.socket.remoteAddress));
         return true;
       },
     } : {}),
   });
-  const port = await server.listen(config.port, config.host);
+  const port = await server.listen(config.port, config.host).catch((error: unknown) => {
+    // Why: whoever starts it anew would find the same.
+    throw ['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL'].includes((error as { code?: string }).code ?? '') ? new ConfigInvalid('PORT', `PORT is "${config.port}": ${service} can't listen there (${messageOf(error)}); give it another, or end what listens there`) : error;
+  });
   ends.push(() => server.close());
   const url = config.advertisedUrl ?? urlOf(['0.0.0.0', '::'].includes(config.host) ? hostname() : config.host, port);
 

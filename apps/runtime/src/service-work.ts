@@ -69,7 +69,7 @@ export const WORK: Readonly<Partial<Record<ServiceName, (place: Place) => Promis
     });
     ground.ends.push(() => topics.close());
     const { gateway, views, lags, depths } = await makeGateway(ground, {
-      log, vault, adminToken, readiness: others,
+      log, vault, adminToken, readiness: others, trustsForwarded: true,
       intentTopic: {
         topics, deployment, freshnessMs: intentFreshnessSeconds * 1_000, create: { partitions: kafka.partitions }, onEnded: ground.fatal('intents'),
         onOutcome: recordTaken(ground.metrics, ground.tracing),

@@ -55,6 +55,8 @@ export interface GatewayDeps {
   readonly intentTopic?: IntentTopicOptions;
   /** How patiently views wait for what the bus may have lost. Default `CATCH_UP_PACE`. */
   readonly catchUp?: CatchUpPace;
+  /** `X-Forwarded-For` is true: whoever serves the requests lets no caller write it. Default false. */
+  readonly trustsForwarded?: boolean;
   /** The bus group that follows the facts of workflows. Default `VIEWS_GROUP`; with several copies of the gateway one for each. */
   readonly viewsGroup?: string;
 }
@@ -151,7 +153,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const stopApplying = await keepApplying(deps, identity);
   const stopForgetting = keepForgetting(deps, parts.plans);
   const edge = new Edge({ identity, clock: deps.clock, ids: deps.ids, logger: deps.logger });
-  const app = await NestFactory.create<NestFastifyApplication>(gatewayModule(deps, parts), new GatewayHttpAdapter(edge, ROUTES), { logger: false, bodyParser: false, abortOnError: false });
+  const app = await NestFactory.create<NestFastifyApplication>(gatewayModule(deps, parts), new GatewayHttpAdapter(edge, ROUTES, deps.trustsForwarded ?? false), { logger: false, bodyParser: false, abortOnError: false });
   const { onAnswered } = deps;
   if (onAnswered !== undefined) {
     app.getHttpAdapter().getInstance().addHook('onResponse', (request, reply, done) => {

@@ -1,6 +1,6 @@
+export { Forwarded } from './forwarded';
 export { HttpServiceQuery, type HttpServiceQueryOptions } from './http-service-query';
 export { answerForLog, type ReadableLog } from './answer-for-log';
-export { mountQuestions } from './mount-questions';
 export { NotActive } from './outcome';
 export type { IncomingQuestion, QuestionsHandler, ServiceLogger } from './questions-handler';
 export { remoteFeed, type RemoteFeed } from './remote-feed';

@@ -10,7 +10,7 @@ import type { PostgresVault } from '@aifirst/vault';
 import { answerForAdapters, answerForPreviews } from '../adapter-questions';
 import { systemClock, systemIds } from '../clock';
 import { DAY_MS, type Ground, type Measured } from '../ground';
-import { journalHooks } from '../measuring';
+import { journalHooks, measuringWays } from '../measuring';
 import { resolveSecret } from '../secret-references';
 
 /** The adapters of this service; what they offer can be asked for from now on. */
@@ -55,7 +55,7 @@ export function makeAdapterOs(ground: Ground, { log, adapters, control, vault, f
       const interrupted = await journal.recover();
       if (interrupted > 0) logger.info({ steps: interrupted }, 'looking after steps that an earlier process left');
       ends.push(() => journal.stop());
-      const mine = await bus.subscribe({ group: 'adapter-os.steps', topics: [stepCommandsTopic('adapter-os')], from: () => log.positions(), handle: batch => journal.handle(batch) });
+      const mine = await measuringWays(bus, metrics).subscribe({ group: 'adapter-os.steps', topics: [stepCommandsTopic('adapter-os')], from: () => log.positions(), handle: batch => journal.handle(batch) });
       ends.push(() => mine.stop());
       consumer = mine;
     },

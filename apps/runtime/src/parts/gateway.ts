@@ -20,16 +20,17 @@ export interface GatewayParts {
   readonly readiness: GatewayDeps['readiness'];
   /** Where intents are published besides. */
   readonly intentTopic?: GatewayDeps['intentTopic'];
+  readonly trustsForwarded?: boolean;
 }
 
 /** Ready to listen. */
-export async function makeGateway(ground: Ground, { log, vault, adminToken, readiness, intentTopic }: GatewayParts): Promise<GatewayPart> {
+export async function makeGateway(ground: Ground, { log, vault, adminToken, readiness, intentTopic, trustsForwarded }: GatewayParts): Promise<GatewayPart> {
   const { bus, query, stores, config, logger, metrics, tracing, ends } = ground;
   const views = new PostgresWorkflowViews({ connection: stores.connection('gateway'), schema: schemaName('gateway'), store: stores.store('gateway') });
   ends.push(() => views.close());
   const gateway = await createGateway({
     log, views, bus, query, vault, clock: systemClock, ids: systemIds, adminToken, version: VERSION, logger: linesOf(logger.child({ part: 'gateway' })), metrics: () => metrics.render(),
-    historyDays: config.historyDays, idempotencyDays: config.idempotencyDays, onAnswered: answered(metrics, tracing), readiness, ...(intentTopic && { intentTopic }),
+    historyDays: config.historyDays, idempotencyDays: config.idempotencyDays, onAnswered: answered(metrics, tracing), readiness, trustsForwarded: trustsForwarded ?? false, ...(intentTopic && { intentTopic }),
   });
   ends.push(() => gateway.close());
   return {

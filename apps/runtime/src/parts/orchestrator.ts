@@ -2,7 +2,7 @@ import { CALM_PACE, LOSSY_PACE, Orchestrator, OrchestratorService, SharedLocks, 
 import type { Log } from '@aifirst/store';
 import { systemClock, systemIds } from '../clock';
 import type { Ground, Measured } from '../ground';
-import { orchestratorTelemetry } from '../measuring';
+import { measuringWays, orchestratorTelemetry } from '../measuring';
 
 const PARKED = ['paused', 'rollbackBlocked'];
 
@@ -28,7 +28,7 @@ export function makeOrchestrator(ground: Ground, log: Log, control: PolledContro
     telemetry: orchestratorTelemetry(metrics, tracing), onFatal: ground.fatal('orchestrator'),
     onDefect: (workflow, error, traceparent) => logger.error({ workflow, traceparent, err: error }, 'a workflow can not go on'),
   });
-  const service = new OrchestratorService(orchestrator, log, bus, query);
+  const service = new OrchestratorService(orchestrator, log, measuringWays(bus, metrics), query);
   let isReady = false;
   return {
     orchestrator,

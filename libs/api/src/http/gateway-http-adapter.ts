@@ -13,9 +13,9 @@ const PARAMETER_CHARS_MAX = 300;
 
 /** Nest on Fastify with our own way in and out: no parsers, filters or pipes but the edge's. */
 export class GatewayHttpAdapter extends FastifyAdapter {
-  constructor(private readonly edge: Edge, private readonly table: readonly RouteDefinition[]) {
+  constructor(private readonly edge: Edge, private readonly table: readonly RouteDefinition[], trustsForwarded: boolean) {
     super({
-      logger: false, bodyLimit: BODY_BYTES_MAX, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: REQUEST_MS_MAX, forceCloseConnections: 'idle', skipMiddie: true,
+      logger: false, bodyLimit: BODY_BYTES_MAX, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: REQUEST_MS_MAX, forceCloseConnections: 'idle', skipMiddie: true, trustProxy: trustsForwarded,
       routerOptions: { maxParamLength: PARAMETER_CHARS_MAX },
       frameworkErrors: (_error: unknown, request: unknown, reply: unknown) => edge.refuse(request as FastifyRequest, reply as FastifyReply, notFound('such path')),
       clientErrorHandler: answerGarbage,
