@@ -1,5 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Client } from 'pg';
+import { startTestPostgres, type TestPostgres } from '@aifirst/embedded-postgres/testing';
 import { after, expectStatus, noop, ref, stepOf, type AgentClient, type Step } from '../support/agent';
 import type { Body } from '../support/http';
 import { useStack } from '../support/stack';
@@ -98,5 +100,58 @@ describe('a plan', () => {
   it('is refused as its intent would be', async () => {
     expect((await agent.post('/v1/plans', { goal: 'g', steps: [agent.fs('write', 'w', { path: '../x', content: '' })] })).body).toMatchObject({ status: 422, code: 'INVALID_PATH', pointer: '/steps/0/input/path' });
     expect((await agent.post('/v1/plans', { planId: 'x' })).body).toMatchObject({ status: 422, code: 'INVALID_FIELD', pointer: '/planId' });
+  });
+});
+
+describe('a plan over a database', () => {
+  const world = useStack();
+  let postgres: TestPostgres;
+  let db: Client;
+  let agent: AgentClient;
+  beforeAll(async () => {
+    postgres = await startTestPostgres();
+    const reached = await postgres.createDatabase('crm');
+    db = new Client(reached);
+    await db.connect();
+    await db.query(`CREATE TABLE customer (id int PRIMARY KEY, name text NOT NULL, seen timestamptz NOT NULL DEFAULT clock_timestamp());
+      CREATE TABLE invoice (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, customer int NOT NULL REFERENCES customer ON DELETE CASCADE);
+      INSERT INTO customer (id, name) SELECT n, 'name ' || n FROM generate_series(1, 30) n; INSERT INTO invoice (customer) SELECT n FROM generate_series(1, 30) n`);
+    const { stack } = world;
+    const password = join(stack.folder, 'crm.password');
+    writeFileSync(password, `${reached.password}\n`, { mode: 0o644 });
+    const settings = { adapter: 'sql', config: { url: `postgres://${reached.user}@socket/crm?host=${encodeURIComponent(reached.host)}&port=${reached.port}` }, secretRefs: { password: `file:${password}` }, labels: { env: 'prod' } };
+    await stack.admin.must(201, 'PUT', '/v1/connections/crm', { body: settings });
+    const files = await stack.connection();
+    agent = await stack.agent({ connection: files, connections: [files.name, 'crm'] });
+  }, 120_000);
+  afterAll(async () => { await db?.end(); await postgres?.stop(); });
+
+  const execute = (id: string, sql: string, params: readonly unknown[] = []): Step => ({ id, capability: 'sql.execute', input: { connection: 'crm', sql, params } });
+  const plan = (...steps: Step[]): Promise<Body> => agent.must(200, 'POST', '/v1/plans', { body: { goal: 'test', steps } });
+  const run = (planId: string) => agent.post('/v1/intents', { planId }, { prefer: 'wait=30' });
+  const state = async (): Promise<unknown> => (await db.query('SELECT (SELECT array_agg(c::text ORDER BY id) FROM customer c) AS c, (SELECT array_agg(i::text ORDER BY id) FROM invoice i) AS i, (SELECT last_value FROM invoice_id_seq) AS drawn')).rows[0];
+
+  it('shows rows before and after, cascades included, weighs how many, and leaves no trace', async () => {
+    const before = await state();
+    const made = await plan(execute('gone', 'DELETE FROM customer'), execute('rename', 'UPDATE customer SET name = $1 WHERE id = $2', ['new', 7]));
+    const { preview, risk, undo } = stepOf(made, 'gone');
+    expect(preview.changes.map(({ resource, deleted }: Body) => [resource, deleted])).toEqual(expect.arrayContaining([['sql://crm/public.customer', 30], ['sql://crm/public.invoice', 30]]));
+    // 20 as reversible, 5 for sixty rows, 30 without a condition, 20 in production, 5 for the first time.
+    expect(risk).toEqual({ level: 'high', score: 80, factors: ['reversibility', 'reach', 'statement', 'environment', 'novelty'].map(factor => expect.objectContaining({ factor })) });
+    expect(undo.how).toBe('exact');
+    const renamed = stepOf(made, 'rename').preview.changes[0];
+    expect(renamed).toMatchObject({ kind: 'rows', updated: 1, rows: [{ before: { id: 7, name: 'name 7' }, after: { id: 7, name: 'new' } }] });
+    expect(await state()).toEqual(before);
+  });
+
+  it('is run as planned though it writes the time of day, and is stale when its rows have changed', async () => {
+    const { planId } = await plan(execute('touch', 'UPDATE customer SET seen = clock_timestamp(), name = $1 WHERE id = $2', ['touched', 1]), execute('add', 'INSERT INTO customer (id, name) VALUES ($1, $2)', [100, 'new']));
+    const other = await plan(execute('rename', 'UPDATE customer SET name = $1 WHERE id = 2', ['x']));
+    await db.query("UPDATE customer SET name = 'changed' WHERE id = 2");
+    const done = await run(planId);
+    expectStatus(done.body, 'completed');
+    expect(stepOf(done.body, 'touch').risk.factors).toEqual(expect.arrayContaining([{ factor: 'environment', weight: 20, value: 1 }]));
+    expect((await db.query('SELECT name FROM customer WHERE id IN (1, 100) ORDER BY id')).rows).toEqual([{ name: 'touched' }, { name: 'new' }]);
+    expect((await run(other.planId)).body).toMatchObject({ status: 409, code: 'PLAN_STALE', moved: [{ what: 'target', step: 'rename' }] });
   });
 });

@@ -12,8 +12,8 @@ const KIB = 1024;
 describe('what a schema marks as sensitive', () => {
   let stack: Stack;
   let agent: AgentClient;
-  const [written, read, long, based, refused, failing, unknown, undone] = ['written', 'read', 'long', 'based', 'refused', 'failing', 'unknown', 'undone'].map(canary) as [string, string, string, string, string, string, string, string];
-  const all = [written, read, long, based, refused, failing, unknown, undone];
+  const [written, read, long, based, refused, failing, unknown, undone, planned, run] = ['written', 'read', 'long', 'based', 'refused', 'failing', 'unknown', 'undone', 'planned', 'run'].map(canary) as [string, string, string, string, string, string, string, string, string, string];
+  const all = [written, read, long, based, refused, failing, unknown, undone, planned, run];
   const seen: string[] = [];
   let intent = '';
   let ended: string[];
@@ -37,6 +37,16 @@ describe('what a schema marks as sensitive', () => {
 
     const back = await agent.run([agent.fs('write', 'w', { path: 'a.txt', content: undone }), agent.fs('append', 'x', { path: 'b.txt', content: undone }), noop('fail', { fail: 'clean' }, after('w', 'x'))]);
     expectStatus(back, 'rolledBack');
+    // A plan shows what is there and what would be, to the same two; one that is run, one that never is, one that is stale.
+    const plan = (content: string, path: string) => agent.must(200, 'POST', '/v1/plans', { body: { goal: 'test', steps: [agent.fs('write', 'w', { path, content })] } });
+    writeFileSync(join(agent.root, 'planned.txt'), read);
+    const made = await plan(planned, 'planned.txt');
+    for (const client of [agent, stack.admin]) expect(stepOf(await client.must(200, 'GET', `/v1/plans/${made.planId}`), 'w').preview.changes[0].diff).toEqual(expect.stringMatching(new RegExp(`-${read}[^]*\\+${planned}`)));
+    const { planId } = await plan(run, 'run.txt');
+    expectStatus((await agent.post('/v1/intents', { planId }, { prefer: 'wait=30' })).body, 'completed');
+    const stale = await agent.post('/v1/intents', { planId });
+    expect(stale.status).toBe(409);
+    seen.push(stale.bytes.toString());
     // What goes wrong with it says so without it.
     const answers = [
       await agent.submit([agent.fs('write', 'w', { path: 'c.txt', content: { [refused]: refused } })]), await agent.submit([agent.fs('write', 'w', { path: 'c.txt', content: [refused] })]),
@@ -49,6 +59,7 @@ describe('what a schema marks as sensitive', () => {
     const held = await agent.run([agent.fs('read', 'r', { path: 'old.txt' }), noop('n', { value: ref('r', '/content'), fail: 'unknown' }), agent.fs('write', 'w', { path: 'e.txt', content: unknown }, after('n'))]);
     seen.push(JSON.stringify([bad, missing.steps.map(({ error, statusReason, decision }: Record<string, unknown>) => ({ error, statusReason, decision })), named.statusReason, stepOf(named, 'w').error, stepOf(named, 'w').resources, held.statusReason]));
     ended = [one.id, back.id, missing.id, named.id];
+    seen.push(JSON.stringify((await stack.admin.all('/v1/audit/entries')).filter(({ event }) => event.type === 'aifirst.intent.planned.v1')));
     seen.push(JSON.stringify(await stack.admin.all(`/v1/workflows/${one.id}/events`)), JSON.stringify(await stack.admin.all(`/v1/workflows/${named.id}/events`)));
   }, 120_000);
   afterAll(async () => { await stack?.stop(); });

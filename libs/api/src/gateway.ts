@@ -69,6 +69,7 @@ export interface Gateway {
   readonly identity: Identity;
   readonly projection: WorkflowProjection;
   readonly intake: IntentIntake;
+  readonly plans: Plans;
   /** null: not taken in here. */
   readonly intentTopic: IntentTopicIntake | null;
   /** Rows that wait for a commit of the gateway's log. */
@@ -146,7 +147,7 @@ function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, plan
  */
 export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const parts = partsOf(deps);
-  const { identity, capabilities, intake, projection, streams, writer, intentTopic } = parts;
+  const { identity, capabilities, intake, plans, projection, streams, writer, intentTopic } = parts;
   await identity.load();
   await projection.start();
   await capabilities.start();
@@ -165,7 +166,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   await app.init();
   await app.getHttpAdapter().getInstance().ready();
   const gateway: Gateway = {
-    app, identity, projection, intake, intentTopic,
+    app, identity, projection, intake, plans, intentTopic,
     queueDepth: () => writer.depth(),
     async listen(port, host) {
       await app.listen(port, host);

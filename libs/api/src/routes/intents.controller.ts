@@ -29,7 +29,7 @@ export class IntentsController {
       202: { description: 'accepted', schema: component('Submitted'), headers: { Location: 'the workflow', 'Idempotent-Replayed': '`true` for a repeat' } },
     },
     refusals: ['MALFORMED_JSON', 'DUPLICATE_KEY', 'TOO_DEEP', 'INVALID_UNICODE', 'FORBIDDEN_KEY', 'IDEMPOTENCY_CONFLICT', 'PLAN_STALE', 'WRONG_STATE', 'TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'INVALID_FIELD', 'UNKNOWN_FIELD',
-      'UNKNOWN_CAPABILITY', 'UNKNOWN_CONNECTION', 'UNKNOWN_STEP', 'DUPLICATE_STEP', 'CYCLE', 'INVALID_REFERENCE', 'INVALID_INPUT', 'INVALID_PATH', 'NOT_IMPLEMENTED', 'OVERLOADED'],
+      'UNKNOWN_CAPABILITY', 'UNKNOWN_CONNECTION', 'UNKNOWN_STEP', 'DUPLICATE_STEP', 'CYCLE', 'INVALID_REFERENCE', 'INVALID_INPUT', 'INVALID_PATH', 'INVALID_SQL', 'NOT_IMPLEMENTED', 'OVERLOADED'],
   })
   async submit(call: Call): Promise<Reply> {
     const { headers, raw, caller, tenant } = call;

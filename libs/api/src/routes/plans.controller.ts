@@ -25,7 +25,7 @@ export class PlansController {
     headers: { traceparent: 'W3C trace context' },
     body: { schema: INTENT, checkedBy: 'handler' }, answers: ANSWERS,
     refusals: ['MALFORMED_JSON', 'DUPLICATE_KEY', 'TOO_DEEP', 'INVALID_UNICODE', 'FORBIDDEN_KEY', 'TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'INVALID_FIELD', 'UNKNOWN_FIELD',
-      'UNKNOWN_CAPABILITY', 'UNKNOWN_CONNECTION', 'UNKNOWN_STEP', 'DUPLICATE_STEP', 'CYCLE', 'INVALID_REFERENCE', 'INVALID_INPUT', 'INVALID_PATH', 'NOT_IMPLEMENTED', 'OVERLOADED'],
+      'UNKNOWN_CAPABILITY', 'UNKNOWN_CONNECTION', 'UNKNOWN_STEP', 'DUPLICATE_STEP', 'CYCLE', 'INVALID_REFERENCE', 'INVALID_INPUT', 'INVALID_PATH', 'INVALID_SQL', 'NOT_IMPLEMENTED', 'OVERLOADED'],
   })
   async make(call: Call): Promise<Reply> {
     return this.reply(call.tenant, await this.plans.make(call.caller.principal, call.raw, this.traceOf(call)));
