@@ -61,6 +61,19 @@ async function call(port, token, method, path, body) {
   return response.json();
 }
 
+/** Mean ms that an intent's way spends in each stage, over all processes that listen from `port` on. */
+async function stageMs(port, processes) {
+  const sums = {};
+  for (let at = 0; at < processes; at++) {
+    const page = await fetch(`http://127.0.0.1:${port + at}/metrics`).then(answer => answer.text(), () => '');
+    for (const [, what, stage, value] of page.matchAll(/^aifirst_stage_duration_seconds_(sum|count)\{[^}]*stage="([a-z]+)"[^}]*\} (\S+)$/gm)) {
+      const mine = (sums[stage] ??= { sum: 0, count: 0 });
+      mine[what] += Number(value);
+    }
+  }
+  return Object.fromEntries(Object.entries(sums).map(([stage, { sum, count }]) => [stage, Number((1000 * sum / count).toFixed(2))]));
+}
+
 async function measure(copies, shards, at) {
   const folder = mkdtempSync(join(tmpdir(), 'aifirst-bench-'));
   chmodSync(folder, 0o711);
@@ -95,7 +108,7 @@ async function measure(copies, shards, at) {
   const load = JSON.parse(text);
   const workflows = Object.values(load).reduce((sum, part) => sum + (part?.count ?? 0), 0);
   const cpuMs = Object.fromEntries(Object.entries(after).map(([part, ticks]) => [part, Number((((ticks - (before[part] ?? 0)) * TICK_MS) / workflows).toFixed(3))]));
-  console.log(JSON.stringify({ benchmark: 'three-step noop workflows over HTTP, every service its own process on Kafka', copies, shards: Number(shards), node: process.version, cores: cpus().length, ...load, startMs: readyMs, perWorkflow: { cpuMs } }));
+  console.log(JSON.stringify({ benchmark: 'three-step noop workflows over HTTP, every service its own process on Kafka', copies, shards: Number(shards), node: process.version, cores: cpus().length, ...load, startMs: readyMs, perWorkflow: { cpuMs }, stageMs: await stageMs(port, 80) }));
 }
 
 const endAll = async () => { for (const end of ends.splice(0).reverse()) await Promise.resolve().then(end).catch(error => { console.error(String(error)); }); };
