@@ -12,6 +12,8 @@ export interface GroupTiming {
   /** A fetch that finds nothing is answered after this long. One that finds something is answered at once. */
   readonly fetchWaitMs: number;
 }
+/** What a patient consumer is sent before its patience is over, bytes. */
+const PATIENT_BYTES = 256 * 1024;
 export const GROUP_TIMING: GroupTiming = { sessionTimeoutMs: 30_000, heartbeatMs: 3_000, rebalanceTimeoutMs: 60_000, fetchWaitMs: 100 };
 
 /** A batch under way holds up a rebalance at most this share of the session, so that its member is not given up. */
@@ -55,6 +57,8 @@ export interface GroupClientOptions {
   /** As the broker knows them. */
   readonly topics: readonly string[];
   readonly share: Share | undefined;
+  /** See `Subscription`. */
+  readonly patienceMs: number;
   readonly timing: GroupTiming;
   readonly events: GroupEvents;
   readonly now: () => number;
@@ -69,12 +73,12 @@ export class GroupClient {
   private over = false;
 
   constructor(private readonly options: GroupClientOptions) {
-    const { settings, groupId, share, timing } = options;
+    const { settings, groupId, share, timing, patienceMs } = options;
     this.lastSignMs = options.now();
     this.client = kafkaClient(settings, entry => { this.heard(entry); });
     this.consumer = this.client.kafka.consumer({
       groupId, allowAutoTopicCreation: false, sessionTimeout: timing.sessionTimeoutMs, heartbeatInterval: timing.heartbeatMs, rebalanceTimeout: timing.rebalanceTimeoutMs,
-      maxWaitTimeInMs: timing.fetchWaitMs, minBytes: 1, maxBytesPerPartition: FETCH_BYTES_PER_PARTITION_MAX, maxBytes: FETCH_BYTES_MAX,
+      maxWaitTimeInMs: patienceMs > 0 ? patienceMs : timing.fetchWaitMs, minBytes: patienceMs > 0 ? PATIENT_BYTES : 1, maxBytesPerPartition: FETCH_BYTES_PER_PARTITION_MAX, maxBytes: FETCH_BYTES_MAX,
       partitionAssigners: [groupAssigner(share, cluster => { this.holdJoins(cluster); })],
       retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000, factor: 0.2, multiplier: 2, restartOnFailure: async () => false },
     });

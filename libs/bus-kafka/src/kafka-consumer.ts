@@ -138,7 +138,7 @@ export class KafkaConsumer implements Copy {
     // Why: a private group has nobody else in it, and is another one each time.
     if (this.subscription.exclusive === true) this.membership.id = null;
     const client: GroupClient = new GroupClient({
-      settings, timing, membership: this.membership, topics: this.topics, groupId: groupId(), share: this.subscription.share, now: () => clock.now(), onLog: entry => { this.options.onLog(entry); },
+      settings, timing, membership: this.membership, topics: this.topics, groupId: groupId(), share: this.subscription.share, patienceMs: this.subscription.patienceMs ?? 0, now: () => clock.now(), onLog: entry => { this.options.onLog(entry); },
       events: {
         onRevoked: () => this.revoked(client),
         onAssigned: assigned => { if (this.client === client) this.onAssigned(assigned); },

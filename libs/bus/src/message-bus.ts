@@ -45,6 +45,11 @@ export interface Subscription {
    * that may still be a member somewhere. Default false: the copies of a group share its messages.
    */
   readonly exclusive?: boolean;
+  /**
+   * Messages may wait so long, ms, to come in larger batches: for whoever need not be quick. Default 0: they come as soon as they
+   * can. Where handing over costs nothing it has no effect.
+   */
+  readonly patienceMs?: number;
   /** Takes only keys whose partition modulo `of` is `index`: one shard's. `of` must divide the number of partitions. Exclusive subscriptions only. */
   readonly share?: Share;
 }

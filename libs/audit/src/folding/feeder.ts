@@ -9,6 +9,8 @@ import { isAsked, MissingFacts } from './missing-facts';
 import type { Folding } from './thread-folder';
 
 /** Facts that may be on their way to the folding thread: about a second of a whole machine's work. */
+/** Nobody waits for the log to the millisecond, and each fetch costs as much as folding a few facts. */
+const PATIENCE_MS = 100;
 const UNSETTLED_MAX = 20_000;
 const GAP_PAUSE_MS = 1_000;
 
@@ -94,6 +96,7 @@ export class Feeder {
       group: 'audit.fold',
       topics: Object.values(TOPICS).filter(isFactTopic),
       from: (): Positions => this.#progress.positions,
+      patienceMs: PATIENCE_MS,
       handle: batch => this.#take(batch),
     });
   }
