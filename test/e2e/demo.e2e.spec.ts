@@ -41,7 +41,6 @@ describe('the demonstration', () => {
   it('says the same in colour', async () => {
     const { code, output } = await run({ FORCE_COLOR: '1' });
     expect(output).toMatch(/\x1b\[32m/);
-    // eslint-disable-next-line no-control-regex
     expect([code, output.replace(/\x1b\[\d+m/g, '').split('\n').map(line => line.trimEnd())]).toEqual([0, RECORDED?.split('\n')]);
   }, MS_MAX);
 

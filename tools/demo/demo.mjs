@@ -22,15 +22,18 @@ const world = new World();
 let isInterrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => { isInterrupted = true; void world.end().then(() => process.exit(130)); });
 
-const AS_AGENT = ['--token-file', 'agent.token'];
-/** Runs a command line and shows it. @param seen as it is printed; the rest of the arguments are the command's own */
-function start(args, seen = `aifirst ${args.join(' ')}`) {
-  command(steady(seen));
-  return world.aifirst(args, { colours });
+const COLOURS = { FORCE_COLOR: colours ? '1' : '0' };
+const AS_AGENT = { ...COLOURS, AIFIRST_TOKEN_FILE: 'agent.token' };
+
+/** Says what is run, and runs it: as the administrator, unless `env` names another token. */
+function start(args, env, filter = '') {
+  command(steady(`aifirst ${args.join(' ')}${filter}`));
+  return world.aifirst(args, env);
 }
-async function run(args, { seen, keep = () => true } = {}) {
-  const running = start(args, seen);
-  for await (const line of running.lines) if (keep(plain(line))) shown(steady(line));
+/** @param hides lines that are not shown, as `grep -vE` would */
+async function run(args, { env = COLOURS, hides = null } = {}) {
+  const running = start(args, env, hides === null ? '' : ` | grep -vE '${hides.source}'`);
+  for await (const line of running.lines) if (hides?.test(plain(line)) !== true) shown(steady(line));
   say();
   return running.ended;
 }
@@ -64,13 +67,14 @@ async function tell() {
   for (const path of Object.keys(before.files)) shown(`file  ${path}`);
 
   await scene('The plan', 'Before anything happens you see what the agent would change, row by row, how risky each step is, and whether it can be undone.');
-  const plan = await run([...AS_AGENT, 'plan', 'cleanup.json'], { seen: "aifirst plan cleanup.json | grep -vE '^ +(because|risk) '", keep: line => !/^ +(because|risk) /.test(line) });
+  const plan = await run(['plan', 'cleanup.json'], { env: AS_AGENT, hides: /^ +(because|risk) / });
   const planId = /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(plain(plan.text))?.[0];
-  holds(plan.code === 0 && planId !== undefined && /customers +2 deleted[^]*invoices +3 deleted/.test(plain(plan.text)), 'the plan shows it: deleting two customers would take three invoices along', plan.text);
+  const shows = /customers +2 deleted[^]*invoices +3 deleted/;
+  holds(plan.code === 0 && planId !== undefined && shows.test(plain(plan.text)), 'the plan shows it: deleting two customers would take three invoices along', plan.text);
   holds(isDeepStrictEqual(await world.state(), before), 'making it has changed nothing');
 
   await scene('The act, live', 'The agent may do exactly what was planned, and you watch each step; the last one bills a customer whom the first has deleted.');
-  const act = start([...AS_AGENT, 'apply', '--plan', planId], `aifirst apply --plan ${planId}`);
+  const act = start(['apply', '--plan', planId], AS_AGENT);
   let line;
   for (;;) {
     const { done, value } = await act.lines.next();
@@ -89,13 +93,13 @@ async function tell() {
   await isAsBefore(before);
 
   await scene('What is forbidden', 'Some acts must not even begin: what could not be undone is refused outright, and your policy says which tables nobody may touch.');
-  const drop = await run([...AS_AGENT, 'apply', 'drop.json'], { seen: 'aifirst apply drop.json' });
+  const drop = await run(['apply', 'drop.json'], { env: AS_AGENT });
   holds(drop.code === 1 && plain(drop.text).includes('INVALID_SQL'), 'DROP TABLE is refused before it begins', drop.text);
   say();
   command('cat no-cards.cedar');
   shown(NO_CARDS);
   say();
-  const cards = await run([...AS_AGENT, 'apply', 'cards.json'], { seen: 'aifirst apply cards.json' });
+  const cards = await run(['apply', 'cards.json'], { env: AS_AGENT });
   holds(cards.code === 1 && plain(cards.text).includes('POLICY_DENIED') && !cards.text.includes('4000'), 'reading card numbers is denied by policy, and no number has left the database', cards.text);
   holds(isDeepStrictEqual(await world.state(), before), 'neither has changed anything');
 

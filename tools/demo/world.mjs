@@ -95,8 +95,8 @@ export class World {
   }
 
   /** The command line. @returns what it writes, line by line as it comes, and in the end its exit code and all it wrote */
-  aifirst(args, { colours = false } = {}) {
-    const env = { PATH: process.env.PATH, HOME: this.folder, AIFIRST_URL: this.url, DATA_DIR: this.dataDir, FORCE_COLOR: colours ? '1' : '0' };
+  aifirst(args, more = {}) {
+    const env = { PATH: process.env.PATH, HOME: this.folder, AIFIRST_URL: this.url, DATA_DIR: this.dataDir, ...more };
     const child = spawn(process.execPath, [join(root, 'apps/cli/dist/main.js'), ...args], { cwd: this.folder, detached: true, stdio: ['ignore', 'pipe', 'pipe'], env });
     this.#ends.push(() => endOf(child));
     const [texts, later, waiting] = [[], [], []];
