@@ -39,7 +39,7 @@ describe('an intent', () => {
     expect(workflow).toMatchObject({ goal: 'a walk', agent: agent.id, mode: 'saga', labels: { team: 'credit' }, statusReason: null, residue: [] });
     expect(Date.parse(workflow.endedAt)).toBeGreaterThanOrEqual(Date.parse(workflow.createdAt));
     for (const step of workflow.steps) {
-      expect(step).toMatchObject({ status: 'succeeded', attempts: 1, error: null, risk: { level: 'low' }, decision: { outcome: 'allow', policyVersion: expect.any(String) } });
+      expect(step).toMatchObject({ status: 'succeeded', attempts: 1, error: null, risk: { level: step.id === 'delete' ? 'medium' : 'low' }, decision: { outcome: 'allow', policyVersion: expect.any(String) } });
       expect(step.decision.policies.join()).toMatch(/@/);
     }
     expect(stepOf(workflow, 'write').resources).toEqual([`file://${agent.connection.name}/letters/2.txt`]);

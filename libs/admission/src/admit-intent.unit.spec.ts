@@ -239,3 +239,15 @@ const first = (text: string, count: number) => Array.from(text).slice(0, count).
     }
   });
 });
+
+describe('what is told of a step beside its input', () => {
+  const recursing = (reversibility: 'reversible' | 'readOnly') => aCapability('os.clear', { path: { type: 'string' }, recursive: { type: 'boolean' } }, { adapter: 'os', reversibility });
+  const hintsOf = (recursive: unknown, reversibility: 'reversible' | 'readOnly' = 'reversible') => {
+    const clear = { id: 'a', capability: 'os.clear', input: { connection: 'docs', path: 'x', ...(recursive === undefined ? {} : { recursive }) }, dependsOn: ['b'] };
+    return admitted(steps(clear as never, step('b')), aContext([recursing(reversibility)])).plan[0]!.hints;
+  };
+  it.each([[true, { recursive: true }], [{ $literal: true }, { recursive: true }], [{ $ref: '#/steps/b/output/value' }, { recursive: true }], [false, undefined], [{ $literal: false }, undefined], [undefined, undefined]])('recursive %j gives %j', (recursive, hints) => {
+    expect(hintsOf(recursive)).toEqual(hints);
+  });
+  it('is nothing of a step that only reads', () => { expect(hintsOf(true, 'readOnly')).toBeUndefined(); });
+});

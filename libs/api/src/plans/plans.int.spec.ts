@@ -109,9 +109,13 @@ describe('plans', () => {
   });
 
   it('are asked for again later where too many are being made', async () => {
-    const making = (gateway.gateway.plans as unknown as { making: Map<string, unknown> }).making;
-    for (let index = 0; index < 32; index++) making.set(String(index), null);
+    const making = (gateway.gateway.plans as unknown as { making: Map<string, string> }).making;
+    for (let index = 0; index < 8; index++) making.set(String(index), `default/agent/${agent.id}`);
     expect(await call('POST', '/v1/plans', anIntent())).toMatchObject({ status: 503, body: { code: 'OVERLOADED' } });
+    const other = await gateway.agent();
+    expect((await gateway.call('POST', '/v1/plans', anIntent(), other.token)).status).toBe(200);
+    for (let index = 8; index < 32; index++) making.set(String(index), 'default/agent/third');
+    expect((await gateway.call('POST', '/v1/plans', anIntent(), other.token)).status).toBe(503);
     making.clear();
   });
 

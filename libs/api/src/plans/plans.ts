@@ -1,13 +1,13 @@
 import { TOPICS, eventType, type Intent, type PlannedStep, type PrincipalRef } from '@aifirst/contracts';
 import type { LogWriter } from '@aifirst/identity';
-import { OperationalError, Refusal, isUuid, messageOf, type Ids, type Json, type JsonObject, type Problem } from '@aifirst/kernel';
-import type { Clock } from '@aifirst/kernel';
+import { OperationalError, Refusal, isUuid, messageOf, type Clock, type Ids, type Json, type JsonObject, type Problem } from '@aifirst/kernel';
 import { VersionConflict } from '@aifirst/store';
 import { ERASED } from '@aifirst/vault';
 import type { GatewayLogger } from '../http/edge';
 import { notFound, refuse } from '../http/problem';
 import { assess, assessAgain, type AssessingMeans, type Planned } from './assess';
-import { PLAN_KEPT_MS, type MadePlan, type PlanBasis, type PlanRecord } from './plan-record';
+import { PLAN_KEPT_MS, type MadePlan, type PlanRecord } from './plan-record';
+import { movedBetween, noLongerAdmitted, stale } from './stale';
 
 export const PLANNED = eventType('intent', 'Planned');
 
@@ -19,8 +19,9 @@ const MAKING_MS_MAX = 300_000;
 const CHECKING_MS_MAX = 30_000;
 /** In the making at once: each asks adapters and holds an intent in memory. */
 const MAKING_MAX = 32;
+/** Of one principal: it must not keep the others waiting. */
+const OWN_MAKING_MAX = 8;
 const FORGOTTEN_AT_ONCE = 20;
-const MOVED_SHOWN = 50;
 const KIND = 'plan';
 
 /** What the intake does for a plan. */
@@ -46,7 +47,8 @@ export interface RunnablePlan { readonly planId: string; readonly intent: Intent
 
 /** Plans: made on request, kept for a day, run at most as they were shown. */
 export class Plans {
-  private readonly making = new Map<string, Promise<MadePlan>>();
+  /** By id, whose they are. */
+  private readonly making = new Map<string, string>();
 
   constructor(private readonly options: PlansOptions) {}
 
@@ -54,7 +56,7 @@ export class Plans {
   async make(principal: PrincipalRef, raw: Buffer, traceparent: string): Promise<FoundPlan> {
     const { ids, clock, vault } = this.options;
     const { intent, plan } = this.options.intake().admitPlan(principal, raw);
-    if (this.making.size >= MAKING_MAX) throw refuse('OVERLOADED', 'more plans are being made than can be: ask again later');
+    if (this.isFull(principal)) throw refuse('OVERLOADED', 'more plans are being made than can be: ask again later');
     const id = ids.uuid();
     const now = clock.now();
     const sealed = await vault.seal({ tenant: principal.tenant, workflow: id }, 'intent', intent as unknown as Json);
@@ -77,7 +79,7 @@ export class Plans {
 
   /** One that nobody is making any more, since the process was stopped, is made again: that changes nothing. @throws Refusal PLAN_STALE */
   async goOn({ id, record }: FoundPlan, traceparent: string): Promise<void> {
-    if (record.made !== null || this.making.has(id) || this.making.size >= MAKING_MAX) return;
+    if (record.made !== null || this.making.has(id) || this.isFull(record.principal)) return;
     const intent = await this.intentOf(id, record);
     if (this.making.has(id)) return;
     const admission = this.options.intake().admitAgain(record.principal, intent);
@@ -113,9 +115,14 @@ export class Plans {
   /** Resolves when it is made and stored. */
   private begin(id: string, record: PlanRecord, intent: Intent, plan: readonly PlannedStep[], traceparent: string): Promise<MadePlan> {
     const making = this.madeOf(id, record, intent, plan, traceparent).finally(() => { this.making.delete(id); });
-    this.making.set(id, making);
+    this.making.set(id, ownerOf(record.principal));
     making.catch((error: unknown) => { if (!(error instanceof Refusal)) this.options.logger.warn('a plan could not be made', { plan: id, error: nameOf(error) }); });
     return making;
+  }
+
+  private isFull(principal: PrincipalRef): boolean {
+    const owner = ownerOf(principal);
+    return this.making.size >= MAKING_MAX || [...this.making.values()].filter(other => other === owner).length >= OWN_MAKING_MAX;
   }
 
   private async madeOf(id: string, record: PlanRecord, intent: Intent, plan: readonly PlannedStep[], traceparent: string): Promise<MadePlan> {
@@ -169,28 +176,7 @@ export class Plans {
   }
 }
 
-interface Moved { readonly what: 'intent' | 'policy' | 'connection' | 'capability' | 'target'; readonly step?: string; readonly detail: string; readonly pointer?: string }
-
-const noLongerAdmitted = ({ detail, pointer }: Problem): Moved => ({ what: 'intent', detail: `it would not be admitted any more: ${detail}`, ...(pointer === undefined ? {} : { pointer }) });
-
-function movedBetween(before: PlanBasis, now: PlanBasis, plan: readonly PlannedStep[]): readonly Moved[] {
-  const moved: Moved[] = [];
-  if (now.policyVersion !== before.policyVersion) moved.push({ what: 'policy', detail: 'roles or policies in force are others than when it was made' });
-  plan.forEach(({ id: step, connection, capability }, index) => {
-    const [was, is] = [before.steps[index]!, now.steps[index]!];
-    const tell = (what: Moved['what'], detail: string): void => { moved.push({ what, step, detail: `step \`${step}\`: ${detail}`, pointer: `/steps/${index}` }); };
-    if (is.connection !== was.connection) tell('connection', `connection \`${connection ?? ''}\` has changed since`);
-    if (is.capability !== was.capability) tell('capability', `\`${capability}\` has another version now`);
-    if (is.decision !== was.decision) tell('policy', 'policy decides otherwise now');
-    if (is.target !== was.target) tell('target', 'its target is not as it was shown, or can be shown no longer');
-  });
-  return moved;
-}
-
-function stale(id: string, moved: readonly Moved[]): Refusal {
-  const problems = moved.slice(0, MOVED_SHOWN).map(({ detail }): Problem => ({ code: 'PLAN_STALE', detail: `${detail}: make the plan anew` }));
-  return new Refusal(problems as [Problem, ...Problem[]], { planId: id, moved: moved.slice(0, MOVED_SHOWN).map(({ what, step, pointer }) => ({ what, ...(step === undefined ? {} : { step }), ...(pointer === undefined ? {} : { pointer }) })) });
-}
+const ownerOf = ({ tenant, kind, id }: PrincipalRef): string => `${tenant}/${kind}/${id}`;
 
 /** Why no message of others: what went wrong may have been holding what was planned. */
 const nameOf = (error: unknown): string => (error instanceof OperationalError ? messageOf(error) : error instanceof Error ? error.name : 'unknown');
