@@ -154,7 +154,7 @@ describe('the REST interface', () => {
       ['an unknown setting', { adapter: 'os', config: { root: '/x', colour: 'red' } }, 'UNKNOWN_FIELD', '/config/colour'],
       ['no root', { adapter: 'os', config: {} }, 'INVALID_FIELD', '/config/root'],
       ['a relative root', { adapter: 'os', config: { root: 'x' } }, 'INVALID_FIELD', '/config/root'],
-      ['an adapter that is not there', { adapter: 'sql', config: { url: 'postgres://db/crm' } }, 'INVALID_FIELD', '/adapter'],
+      ['an adapter that is not there', { adapter: 'ftp', config: { url: 'postgres://db/crm' } }, 'INVALID_FIELD', '/adapter'],
       ['a bad reference', { adapter: 'os', config: { root: '/x' }, secretRefs: { a: 'hunter2' } }, 'INVALID_FIELD', '/secretRefs/a'],
       ['a root that is not there', { adapter: 'os', config: { root: '/missing' } }, 'PROBE_FAILED', '/config/root'],
     ])('with %s are refused', async (_, body, code, pointer) => {
