@@ -73,7 +73,7 @@ describe('workflows that are open since long', () => {
 
   it('are looked for under the name that the orchestrator gives them', () => {
     const folder = join(__dirname, '../../../libs/orchestration/src/application');
-    expect(readdirSync(folder).filter(name => !name.endsWith('.spec.ts')).filter(name => readFileSync(join(folder, name), 'utf8').includes(`SNAPSHOT_KIND = 'workflow-snapshot'`))).toHaveLength(1);
+    expect(readdirSync(folder).filter(name => !name.endsWith('.spec.ts')).filter(name => readFileSync(join(folder, name), 'utf8').includes(`'workflow-snapshot'`))).toHaveLength(1);
   });
 });
 

@@ -251,4 +251,20 @@ describe('somebody else in the last instant', () => {
     }
     expect(found).toBeGreaterThan(0);
   });
+
+  it('keeps what they put where a move has just been taken back, and the undo goes on when it is gone', async () => {
+    const { done } = await carryOut(new FilesAdapter(), aFileCall(root, 'fs.move', { path: 'a/one', to: 'a/b/one' }));
+    fs.symlinkSync('/etc/passwd', `${root}/theirs`);
+    const inode = fs.statSync(`${root}/a/b/one`).ino;
+    const swap = (): void => { fs.renameSync(`${root}/a/one`, `${root}/ours`); fs.renameSync(`${root}/theirs`, `${root}/a/one`); };
+    const adapter = new FilesAdapter({ boundary: at => { if (at === 'undo.moved' && fs.existsSync(`${root}/theirs`)) swap(); } });
+    const undo = () => adapter.undo(done!.call, done!.before, done!.after);
+    expect(await undo()).toMatchObject({ outcome: 'blocked' });
+    expect([fs.lstatSync(`${root}/a/one`).isSymbolicLink(), fs.statSync(`${root}/ours`).ino, fs.existsSync(`${root}/a/b/one`)]).toEqual([true, inode, false]);
+    expect(await undo()).toMatchObject({ outcome: 'blocked' });
+    fs.unlinkSync(`${root}/a/one`);
+    fs.renameSync(`${root}/ours`, `${root}/a/one`);
+    expect(await undo()).toMatchObject({ outcome: 'undone' });
+    expect(fs.statSync(`${root}/a/one`).ino).toBe(inode);
+  });
 });

@@ -136,6 +136,20 @@ function moveBack(ends: Ends, times: Times, afterTimes: Times | null): void {
   if (undisturbed) setTimes(ends, times);
 }
 
+type Entry = ReturnType<Folder['lstat']>;
+const areSame = (a: Entry, b: Entry): boolean => a !== null && b !== null && a.ino === b.ino && a.dev === b.dev;
+
+/**
+ * Back to where the step had moved it, while it is what was moved: what another has put in its place since stays where they put
+ * it, also if they do so in the very instant.
+ * @param moved as it was seen just before
+ */
+function moveAwayAgain({ from, to }: Ends, moved: Entry, times: Times, last: Times): void {
+  if (!areSame(moved, from.folder.lstat(from.name))) return;
+  moveBack({ from: to, to: from }, times, last);
+  if (!areSame(moved, to.folder.lstat(to.name))) to.folder.renameTo(to.name, from.folder, from.name);
+}
+
 async function replaceThere(session: Session, step: StepFolder, before: MoveBefore, target: Seen, ends: Ends, times: Times, act: Act): Promise<Times> {
   try {
     ends.from.folder.exchange(ends.from.name, ends.to.folder, ends.to.name);
@@ -235,6 +249,7 @@ async function undo(session: Session, before: MoveBefore, after: MoveAfter): Pro
       await noteUnchanged(step, timed());
       session.boundary('undo.before');
       const times = timesNow(ends);
+      const moved = to.folder.lstat(to.name);
       try {
         to.folder.renameTo(to.name, from.folder, from.name);
       } catch (error) {
@@ -244,7 +259,7 @@ async function undo(session: Session, before: MoveBefore, after: MoveAfter): Pro
       last = timesNow(ends);
       session.boundary('undo.moved');
       if (!(await isStill(from.folder, from.name, found!))) {
-        moveBack({ from: to, to: from }, times, last);
+        moveAwayAgain(ends, moved, times, last);
         return conflict(before.to, 'it is being changed by somebody else', before.source, await see(to.folder, to.name));
       }
     } else {
