@@ -3,7 +3,6 @@ import * as fs from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { JsonObject } from '@aifirst/kernel';
 import { FilesAdapter } from './files-adapter';
