@@ -1,4 +1,4 @@
-// Sets what this benchmark printed beside what others printed who did the same work in the same hour: `cat lines | node tools/bench/ratios.mjs`.
+// Sets what this benchmark printed beside what others printed who did the same work in the same hour: `cat lines | npm run --silent bench:ratios`.
 // A line of ours has `benchmark`; a line of another has `peer` with `load_ok_c50.wf_per_s`, `load_ok_c200.wf_per_s` and `seq_ok.p50_ms`, its version if it likes.
 // Prints one JSON line for each pair: times their rate at 50 and 200 in flight (more is better), times their latency alone (less is better).
 import { readFileSync } from 'node:fs';

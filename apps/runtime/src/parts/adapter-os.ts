@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { BuiltinAdapter } from '@aifirst/adapter-builtin';
 import { FilesAdapter } from '@aifirst/adapter-files';
 import { SqlAdapter } from '@aifirst/adapter-sql';
@@ -6,16 +7,15 @@ import { stepCommandsTopic, type CapabilityDescriptor, type Connection } from '@
 import { ConnectionCache, Previewer, StepJournal, type ExecutionAdapter } from '@aifirst/execution';
 import type { PolledControl } from '@aifirst/orchestration';
 import type { Log } from '@aifirst/store';
-import type { PostgresVault } from '@aifirst/vault';
+import { resolveSecretRefs, type PostgresVault } from '@aifirst/vault';
 import { answerForAdapters, answerForPreviews } from '../adapter-questions';
 import { systemClock, systemIds } from '../clock';
 import { DAY_MS, type Ground, type Measured } from '../ground';
 import { journalHooks, measuringWays } from '../measuring';
-import { resolveSecret } from '../secret-references';
 
 /** The adapters of this service; what they offer can be asked for from now on. */
 export function makeAdapters({ query, ends }: Pick<Ground, 'query' | 'ends'>): { readonly adapters: readonly ExecutionAdapter[]; readonly capabilities: readonly CapabilityDescriptor[] } {
-  const sql = new SqlAdapter({ secret: resolveSecret });
+  const sql = new SqlAdapter({ secret: async reference => (await resolveSecretRefs({ password: reference }, process.env, path => readFile(path, 'utf8')))['password']! });
   ends.push(() => sql.close());
   const adapters: readonly ExecutionAdapter[] = [new BuiltinAdapter(systemClock), new FilesAdapter(), sql];
   answerForAdapters(query, adapters);

@@ -32,13 +32,16 @@ export const codesOf = (status: number): string[] => Object.keys(STATUS).filter(
 
 export interface Refused { readonly document: ProblemDocument; readonly headers: Readonly<Record<string, string>> }
 
+/** Another copy writes the gateway's log, or will in a moment; this one ends. What was asked may be asked of it. */
+const LOG_GONE: readonly string[] = ['FENCED', 'LOG_CLOSED'];
+
 /**
  * What a caller is told of an error. A `Refusal` says what is wrong, a failure that passes says when to try again, and of
  * anything else only `id` is told, under which the log has it.
  */
 export function refusedBy(error: unknown, id: () => string): Refused & { readonly unexpected: boolean } {
   if (error instanceof Refusal) return { ...rendered(error.problems, error.extra), unexpected: false };
-  if (error instanceof OperationalError && error.retryable) {
+  if (error instanceof OperationalError && (error.retryable || LOG_GONE.includes(error.code))) {
     return { ...rendered([{ code: 'UNAVAILABLE', detail: 'a part of the service does not answer right now: try again' }], { cause: error.code }), unexpected: false };
   }
   return { ...rendered([{ code: 'INTERNAL', detail: 'something went wrong here; the log has it under this `id`' }], { id: id() }), unexpected: true };
