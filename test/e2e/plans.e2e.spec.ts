@@ -117,10 +117,7 @@ describe('a plan over a database', () => {
       CREATE TABLE invoice (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, customer int NOT NULL REFERENCES customer ON DELETE CASCADE);
       INSERT INTO customer (id, name) SELECT n, 'name ' || n FROM generate_series(1, 30) n; INSERT INTO invoice (customer) SELECT n FROM generate_series(1, 30) n`);
     const { stack } = world;
-    const password = join(stack.folder, 'crm.password');
-    writeFileSync(password, `${reached.password}\n`, { mode: 0o644 });
-    const settings = { adapter: 'sql', config: { url: `postgres://${reached.user}@socket/crm?host=${encodeURIComponent(reached.host)}&port=${reached.port}` }, secretRefs: { password: `file:${password}` }, labels: { env: 'prod' } };
-    await stack.admin.must(201, 'PUT', '/v1/connections/crm', { body: settings });
+    await stack.database('crm', reached, { env: 'prod' });
     const files = await stack.connection();
     agent = await stack.agent({ connection: files, connections: [files.name, 'crm'] });
   }, 120_000);

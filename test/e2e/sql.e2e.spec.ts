@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { startTestPostgres, type TestPostgres } from '@aifirst/embedded-postgres/testing';
@@ -29,10 +29,7 @@ describe('a database as a target', () => {
     await db.connect();
     await db.query(`SET search_path = public; ${TABLES}`);
     const { stack } = running;
-    const password = join(stack.folder, 'crm.password');
-    writeFileSync(password, `${reached.password}\n`, { mode: 0o644 });
-    const { body } = await stack.admin.put('/v1/connections/crm', { adapter: 'sql', config: { url: `postgres://${reached.user}@socket/crm?host=${encodeURIComponent(reached.host)}&port=${reached.port}` }, secretRefs: { password: `file:${password}` } });
-    expect(body).toMatchObject({ name: 'crm', adapter: 'sql' });
+    expect(await stack.database('crm', reached)).toMatchObject({ name: 'crm', adapter: 'sql' });
     const files = await stack.connection();
     agent = await stack.agent({ connection: files, connections: [files.name, 'crm'] });
   }, 120_000);

@@ -1,12 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AgentClient, type AgentOptions, type ConnectionRoot } from './agent';
 import { ROOT, ensureBuilt } from './build';
 import { Conformance } from './conformance';
 import { Distribution, isDistributed } from './distribution';
-import { Client, Http } from './http';
+import { Client, Http, type Body } from './http';
 import { freePort, freePorts } from './ports';
 import { processesOf } from './processes';
 import { until } from './wait';
@@ -181,6 +181,14 @@ export class Stack {
     mkdirSync(root, { recursive: true });
     await this.admin.must(201, 'PUT', `/v1/connections/${name}`, { body: { adapter: 'os', config: { root } } });
     return { name, root };
+  }
+
+  /** A connection to a PostgreSQL database of a test, its password in a file. */
+  async database(name: string, { host, port, user, password }: { readonly host: string; readonly port: number; readonly user: string; readonly password: string }, labels: Readonly<Record<string, string>> = {}): Promise<Body> {
+    const file = join(this.folder, `${name}.password`);
+    writeFileSync(file, `${password}\n`, { mode: 0o644 });
+    const config = { url: `postgres://${user}@socket/${name}?host=${encodeURIComponent(host)}&port=${port}` };
+    return this.admin.must(201, 'PUT', `/v1/connections/${name}`, { body: { adapter: 'sql', config, secretRefs: { password: `file:${file}` }, labels } });
   }
 
   /** An agent with a role of its own, and unless told otherwise a connection of its own and every capability. */

@@ -14,6 +14,8 @@ export const systemClock: Clock = {
   },
 };
 
+export const pause = (ms: number): Promise<void> => new Promise(resolve => { systemClock.after(ms, resolve); });
+
 const POOL_BYTES = 8_192;
 let pool = randomBytes(POOL_BYTES);
 let used = 0;

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { MessageBus } from '@aifirst/bus';
+import { subscribing } from './subscribing';
 
 /**
  * `AIFIRST_DROP=<share>[:<file>]`: a bus that loses so large a share of all messages for good, and says nothing, as long as the
@@ -9,8 +10,5 @@ export function lossy(bus: MessageBus, setting: string | undefined): MessageBus 
   if (setting === undefined || setting === '') return bus;
   const [share, file] = [Number.parseFloat(setting), setting.split(':')[1]];
   const isLost = (): boolean => Math.random() < share && (file === undefined || existsSync(file));
-  return {
-    attach: feed => bus.attach(feed), stop: () => bus.stop(), pausing: (group, work, key) => bus.pausing(group, work, key),
-    subscribe: subscription => bus.subscribe({ ...subscription, handle: ({ deliveries, positions }) => subscription.handle({ deliveries: deliveries.filter(() => !isLost()), positions }) }),
-  };
+  return subscribing(bus, subscription => ({ ...subscription, handle: ({ deliveries, positions }) => subscription.handle({ deliveries: deliveries.filter(() => !isLost()), positions }) }));
 }

@@ -5,6 +5,7 @@ import { eventType, INTENT_TOPICS, type CloudEvent, type Direction, type PlanDec
 import type { Logger, Metrics, SpanName, Stage, Tracing } from '@aifirst/observability';
 import type { OrchestratorTelemetry } from '@aifirst/orchestration';
 import { systemClock } from './clock';
+import { subscribing } from './subscribing';
 
 const SETTLED: Readonly<Record<string, string>> = {
   StepSucceeded: 'succeeded', StepFailed: 'failed', StepUnknown: 'unknown', StepSkipped: 'skipped', StepUndone: 'undone', StepUndoBlocked: 'undoBlocked',
@@ -97,21 +98,18 @@ const WAYS: ReadonlyMap<string, { readonly stage: Stage; readonly ends: 'coming'
 ]);
 
 /** A bus that measures how long messages were on their way, from their own time on. What is sent again counts from then. */
-export const measuringWays = (bus: MessageBus, metrics: Pick<Metrics, 'stage'>): MessageBus => ({
-  attach: feed => bus.attach(feed), stop: () => bus.stop(), pausing: (group, work, key) => bus.pausing(group, work, key),
-  subscribe: subscription => bus.subscribe({
-    ...subscription,
-    handle: async batch => {
-      const begunAt = systemClock.now();
-      await subscription.handle(batch);
-      const endedAt = systemClock.now();
-      for (const { message: { event } } of batch.deliveries) {
-        const way = WAYS.get(event.type);
-        if (way !== undefined) metrics.stage(way.stage, Date.parse(event.time), way.ends === 'coming' ? begunAt : endedAt);
-      }
-    },
-  }),
-});
+export const measuringWays = (bus: MessageBus, metrics: Pick<Metrics, 'stage'>): MessageBus => subscribing(bus, subscription => ({
+  ...subscription,
+  handle: async batch => {
+    const begunAt = systemClock.now();
+    await subscription.handle(batch);
+    const endedAt = systemClock.now();
+    for (const { message: { event } } of batch.deliveries) {
+      const way = WAYS.get(event.type);
+      if (way !== undefined) metrics.stage(way.stage, Date.parse(event.time), way.ends === 'coming' ? begunAt : endedAt);
+    }
+  },
+}));
 
 /** Counts decisions, and records policy's part of each question. */
 export const planDecided = (metrics: Metrics, tracing: Tracing) => (decided: PlanDecided, asking?: { readonly traceparent: string | undefined; readonly startedAt: number }): void => {

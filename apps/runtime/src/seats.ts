@@ -47,7 +47,6 @@ export class Seats {
   /** Where the copy is reached that has the seat, null: nobody known. */
   activeUrl(shard: number): string | null { return this.#holders[shard] ?? null; }
   isTaken(shard: number): boolean { return this.#taken.has(shard) || this.#taking.has(shard); }
-  get count(): number { return this.#taken.size; }
 
   start(): void { this.#running = this.#run().catch((error: unknown) => { if (!this.#stopping) this.options.onFatal(error); }); }
 

@@ -3,12 +3,13 @@ import { ensureTopics, KafkaMessageBus, PostgresRelayPositions, type KafkaLogEnt
 import { stepCommandsTopic, TOPICS } from '@aifirst/contracts';
 import { OperationalError, messageOf } from '@aifirst/kernel';
 import type { Logger } from '@aifirst/observability';
-import { systemClock } from './clock';
+import { pause, systemClock } from './clock';
 import type { KafkaConfig, ServiceConfig } from './config';
 import { schemaName, type Schema } from './database';
 import { consumerEvents, type Ground, type ParkingSchema } from './ground';
 import { lossy } from './lossy-bus';
 import { recordRefused } from './measuring';
+import { subscribing } from './subscribing';
 
 /** What lies on Kafka between our services. */
 const OUR_TOPICS: readonly string[] = [...Object.values(TOPICS), stepCommandsTopic('adapter-os')];
@@ -38,13 +39,8 @@ export async function openBus({ config, logger, metrics, serviceKey, stores, fat
 }
 
 /** As one shard has it. Why exclusive: whoever gets here holds the lease of the shard's log; nobody else may handle for its groups. */
-export function busOf(bus: KafkaMessageBus, shard: number, of: number): Ground['bus'] {
-  const carrying = lossy(bus, process.env['AIFIRST_DROP']);
-  return {
-    attach: feed => carrying.attach(feed), stop: () => carrying.stop(), pausing: (group, paused, key) => carrying.pausing(group, paused, key),
-    subscribe: subscription => carrying.subscribe({ ...subscription, exclusive: true, ...(of === 1 ? {} : { share: { index: shard, of } }) }),
-  };
-}
+export const busOf = (bus: KafkaMessageBus, shard: number, of: number): Ground['bus'] =>
+  subscribing(lossy(bus, process.env['AIFIRST_DROP']), subscription => ({ ...subscription, exclusive: true, ...(of === 1 ? {} : { share: { index: shard, of } }) }));
 
 /** A broker that is not there yet is waited for; one whose topics are wrong has to be mended. */
 async function untilThere(work: () => Promise<unknown>, logger: Logger, isStopping: () => boolean): Promise<void> {
@@ -56,8 +52,6 @@ async function untilThere(work: () => Promise<unknown>, logger: Logger, isStoppi
     await pause(AGAIN_MS);
   }
 }
-
-const pause = (ms: number): Promise<void> => new Promise(resolve => { systemClock.after(ms, resolve); });
 
 export function settingsOf({ brokers, sasl, tls }: KafkaConfig, clientId: string): KafkaSettings {
   const pem = (path: string | undefined): string | undefined => (path === undefined ? undefined : readFileSync(path, 'utf8'));

@@ -135,7 +135,7 @@ async function compose(config: ServiceConfig, logger: Logger, ends: Ground['ends
         config, logger, metrics, tracing, databases, bus, serviceKey, stores, fatal, ends: own,
         query: { ask: (asked, question, body) => query.ask(asked, question, body), answer: (asked, question, handler) => { http.answer((asked === service ? address : asked) as ServiceName, question, handler); } },
       };
-      answerForDeadLetters(service, ground.query, bus, letters, key => takes(of === 1 ? undefined : { index: shard, of }, key));
+      answerForDeadLetters(service, ground.query, bus, letters, key => takes({ index: shard, of }, key));
       answerForLog(ground.query, service, log);
       const relayed = (): number => kafka!.relayStates().find(({ source }) => source === log.producer)?.relayedForGood ?? 0;
       works.set(shard, await WORK[service]!({ ground, log, shard, of, config, isStopping, relayed, activate: () => { http.activate(address); } }));
@@ -146,15 +146,16 @@ async function compose(config: ServiceConfig, logger: Logger, ends: Ground['ends
       throw error;
     }
   };
+  // Why an address of its own: it is about a copy, whichever shards it has.
+  const itself = `${service}.${of}` as const;
   const all = new Seats({
     store: stores.store(service as Schema), log: service, of, url, begin, onFatal: fatal(service),
-    askFor: async holder => { await http.askAt(holder, of === 1 ? service : (`${service}.${of}` as const), YIELD, {}); },
+    askFor: async holder => { await http.askAt(holder, itself, YIELD, {}); },
     onWaiting: (shard, holder) => logger.info({ log: addresses[shard], holder }, 'stands by: another copy is active'),
   });
   seats = all;
   for (const [shard, address] of addresses.entries()) http.standBy(address, () => seats.activeUrl(shard));
-  // Why an address of its own: it is about this copy, whichever shards it has.
-  if (of > 1) http.answer(`${service}.${of}` as ServiceName, YIELD, async () => ({ shard: await all.yield() }));
+  http.answer(itself as ServiceName, YIELD, async () => ({ shard: await all.yield() }));
   ends.push(() => all.stop());
   all.start();
   return url;
@@ -172,12 +173,6 @@ function summed(measured: readonly Measured[]): Measured[] {
 
 /** By topic where the bus knows it, partitions added up; else as the consumer itself says. */
 function lagsOf(byTopic: readonly ConsumerLag[], byConsumer: readonly Measured[]): Measured[] {
-  const sums = new Map<string, { readonly consumer: string; readonly topic: string; lag: number }>();
-  for (const { group: consumer, topic, lag } of byTopic) {
-    const sum = sums.get(`${consumer} ${topic}`) ?? { consumer, topic, lag: 0 };
-    sum.lag += lag;
-    sums.set(`${consumer} ${topic}`, sum);
-  }
   const known = new Set(byTopic.map(({ group }) => group));
-  return [...[...sums.values()].map(({ lag, ...labels }) => [lag, labels] as const), ...byConsumer.filter(([, { consumer }]) => !known.has(consumer ?? ''))];
+  return [...summed(byTopic.map(({ group: consumer, topic, lag }) => [lag, { consumer, topic }])), ...byConsumer.filter(([, { consumer }]) => !known.has(consumer ?? ''))];
 }

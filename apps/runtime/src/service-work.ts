@@ -6,7 +6,7 @@ import { messageOf, OperationalError } from '@aifirst/kernel';
 import type { PolledControl } from '@aifirst/orchestration';
 import { remoteFeed, type ReadinessCheck } from '@aifirst/service-http';
 import { forgottenBefore, type Log } from '@aifirst/store';
-import { systemClock } from './clock';
+import { pause } from './clock';
 import { shardsOf, type ServiceConfig } from './config';
 import { KEY_BYTES, openVault, type Ground, type Measured } from './ground';
 import { recordTaken } from './measuring';
@@ -133,5 +133,3 @@ async function capabilitiesOf({ ground, isStopping }: Place): Promise<readonly C
   }
   throw new OperationalError('STOPPED', 'the service is being stopped');
 }
-
-const pause = (ms: number): Promise<void> => new Promise(resolve => { systemClock.after(ms, resolve); });

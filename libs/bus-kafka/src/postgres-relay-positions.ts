@@ -1,4 +1,5 @@
 import { OperationalError } from '@aifirst/kernel';
+import { endPool } from '@aifirst/store';
 import { Pool, type ClientConfig } from 'pg';
 import type { RelayPositions } from './relay-positions';
 
@@ -45,15 +46,7 @@ export class PostgresRelayPositions {
     };
   }
 
-  async close(): Promise<void> {
-    if (this.pool.ended || this.pool.ending) return;
-    // Why: the pool's own `end` resolves before its sockets are closed.
-    const closed = this.pool.totalCount === 0 ? Promise.resolve() : new Promise<void>(resolve => {
-      this.pool.on('remove', () => { if (this.pool.totalCount === 0) resolve(); });
-    });
-    await this.pool.end();
-    await closed;
-  }
+  close(): Promise<void> { return endPool(this.pool); }
 
   private async query<R extends object>(text: string, values: readonly unknown[]): Promise<{ rows: R[] }> {
     try {

@@ -1,6 +1,6 @@
 import { FeedLane, RETRY_DELAY_MS_MAX, RETRY_DELAY_MS_MIN, shardOf, type Delivery, type Feed } from '@aifirst/bus';
 import { OperationalError, messageOf, type Clock } from '@aifirst/kernel';
-import { Fenced } from '@aifirst/store';
+import { isLogGone } from '@aifirst/store';
 import type { Message as KafkaMessage, TopicMessages } from 'kafkajs';
 import { VALUE_BYTES_MAX } from './kafka-settings';
 import { asKafkaMessage, type RecordCodec } from './record-codec';
@@ -117,7 +117,7 @@ export class Relay {
     } catch (error) {
       this.failure = error;
       // Why: whoever closed the log, or took it over, knows. The relay of the log as it is opened next goes on.
-      if (!(error instanceof Fenced) && !(error instanceof OperationalError && error.code === 'LOG_CLOSED')) this.options.onFatal(error);
+      if (!isLogGone(error)) this.options.onFatal(error);
     } finally {
       this.releaseDrained();
     }

@@ -1,5 +1,6 @@
 import { OperationalError, Refusal, isUuid } from '@aifirst/kernel';
 import type { Message } from '@aifirst/contracts';
+import { endPool } from '@aifirst/store';
 import { Pool, type ClientConfig, type PoolClient } from 'pg';
 import { notFound, wrongState } from './dead-letter-desk';
 import type { DeadLetter, DeadLetters } from './dead-letters';
@@ -43,15 +44,7 @@ export class PostgresDeadLetters implements DeadLetters {
     this.pool.on('error', () => undefined);
   }
 
-  async close(): Promise<void> {
-    if (this.pool.ended || this.pool.ending) return;
-    // Why: the pool's own `end` resolves before its sockets are closed.
-    const closed = this.pool.totalCount === 0 ? Promise.resolve() : new Promise<void>(resolve => {
-      this.pool.on('remove', () => { if (this.pool.totalCount === 0) resolve(); });
-    });
-    await this.pool.end();
-    await closed;
-  }
+  close(): Promise<void> { return endPool(this.pool); }
 
   async park(group: string, letters: readonly { readonly delivery: Delivery; readonly code: string; readonly detail: string }[]): Promise<void> {
     if (letters.length === 0) return;

@@ -1,23 +1,13 @@
 import type { JsonObject } from '@aifirst/kernel';
 import type { Sealed } from './capability';
-import type { StepPreview } from './execution';
-import type { PrincipalRef } from './intent';
+import type { StepCommand, StepPreview } from './execution';
 
 /** A step of a plan, as its adapter is asked what it would do. */
-export interface AskedPreview {
+export interface AskedPreview extends Pick<StepCommand, 'step' | 'index' | 'agent' | 'capability' | 'adapter' | 'connection' | 'connectionStamp' | 'timeoutMs'> {
   /** The plan's id: in the vault it stands where a workflow's would. */
   readonly plan: string;
-  readonly step: string;
-  readonly index: number;
-  readonly agent: PrincipalRef;
-  readonly capability: string;
-  readonly adapter: string;
-  readonly connection: string | null;
-  /** See `PlannedStep.connectionStamp`. */
-  readonly connectionStamp?: string;
   /** Resolved; sensitive values sealed under the plan. */
   readonly input: JsonObject;
-  readonly timeoutMs: number;
 }
 
 /** A preview as it is sent and kept: the changes hold content, so they are sealed as a whole. */

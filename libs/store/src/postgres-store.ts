@@ -3,6 +3,7 @@ import { OperationalError, invariant } from '@aifirst/kernel';
 import { Pool } from 'pg';
 import type { ClientConfig, PoolClient } from 'pg';
 import { LEASE_MS, PostgresLog } from './postgres/postgres-log';
+import { endPool } from './postgres/end-pool';
 import { asOperational, connectionOf } from './postgres/session';
 import * as sql from './postgres/statements';
 import type { Log, OpenOptions, Store } from './store';
@@ -128,16 +129,6 @@ async function run(client: PoolClient, text: string, values?: readonly unknown[]
   } catch (error) {
     throw asOperational(error);
   }
-}
-
-/** The pool's own `end` resolves before its sockets are closed. */
-async function endPool(pool: Pool): Promise<void> {
-  if (pool.ended || pool.ending) return;
-  const closed = pool.totalCount === 0 ? Promise.resolve() : new Promise<void>(resolve => {
-    pool.on('remove', () => { if (pool.totalCount === 0) resolve(); });
-  });
-  await pool.end();
-  await closed;
 }
 
 const processTimers: Pick<Clock, 'after'> = {

@@ -74,6 +74,8 @@ export class Fenced extends OperationalError {
 export class CommitsLost extends Fenced {
   constructor(log: string, epoch: number) { super(log, epoch, 'may have lost commits in a crash of the database'); }
 }
+/** Nothing can be stored by this writer any more: another has taken the log over, or it has been closed. */
+export const isLogGone = (error: unknown): boolean => error instanceof Fenced || (error instanceof OperationalError && error.code === 'LOG_CLOSED');
 /** The log's writer is alive elsewhere. */
 export class LeaseHeld extends OperationalError {
   constructor(log: string, readonly owner: string) { super('LEASE_HELD', `log \`${log}\` is being written by \`${owner}\``, { retryable: true }); }

@@ -1,4 +1,5 @@
 import { OperationalError, Refusal, type Problem } from '@aifirst/kernel';
+import { isLogGone } from '@aifirst/store';
 
 /** RFC 9457 with our members. `status` is HTTP's; what a refusal says of a workflow's status stands in `workflowStatus`. */
 export interface ProblemDocument {
@@ -32,16 +33,14 @@ export const codesOf = (status: number): string[] => Object.keys(STATUS).filter(
 
 export interface Refused { readonly document: ProblemDocument; readonly headers: Readonly<Record<string, string>> }
 
-/** Another copy writes the gateway's log, or will in a moment; this one ends. What was asked may be asked of it. */
-const LOG_GONE: readonly string[] = ['FENCED', 'LOG_CLOSED'];
-
 /**
  * What a caller is told of an error. A `Refusal` says what is wrong, a failure that passes says when to try again, and of
  * anything else only `id` is told, under which the log has it.
  */
 export function refusedBy(error: unknown, id: () => string): Refused & { readonly unexpected: boolean } {
   if (error instanceof Refusal) return { ...rendered(error.problems, error.extra), unexpected: false };
-  if (error instanceof OperationalError && (error.retryable || LOG_GONE.includes(error.code))) {
+  // Why the log's end too: another copy of the gateway writes it, or will in a moment, and can be asked.
+  if (error instanceof OperationalError && (error.retryable || isLogGone(error))) {
     return { ...rendered([{ code: 'UNAVAILABLE', detail: 'a part of the service does not answer right now: try again' }], { cause: error.code }), unexpected: false };
   }
   return { ...rendered([{ code: 'INTERNAL', detail: 'something went wrong here; the log has it under this `id`' }], { id: id() }), unexpected: true };

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { INTENT_TOPICS, type Draft } from '@aifirst/contracts';
 import { SYSTEM_TENANT, type AgentEntry, type Identity, type LogWriter } from '@aifirst/identity';
 import { OperationalError, Refusal, messageOf, type Clock, type Ids, type Problem } from '@aifirst/kernel';
-import { Fenced, VersionConflict, type Append, type DocumentPut, type Positions } from '@aifirst/store';
+import { isLogGone, VersionConflict, type Append, type DocumentPut, type Positions } from '@aifirst/store';
 import type { GatewayLogger } from '../http/edge';
 import { traceparentOf } from '../http/traceparent';
 import type { AdmittedIntent, IntentIntake, ReadyIntent } from '../intake/intent-intake';
@@ -255,8 +255,6 @@ export class IntentTopicIntake {
 }
 
 const SOURCE_CHARS_MAX = 100;
-
-const isLogGone = (error: OperationalError): boolean => error instanceof Fenced || error.code === 'LOG_CLOSED';
 
 const digestOf = (value: Buffer | null): string => `sha256:${createHash('sha256').update(value ?? '').digest('hex')}`;
 

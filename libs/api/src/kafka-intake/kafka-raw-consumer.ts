@@ -1,4 +1,4 @@
-import { Fenced, type Positions } from '@aifirst/store';
+import { isLogGone, type Positions } from '@aifirst/store';
 import { OperationalError, messageOf } from '@aifirst/kernel';
 import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
 import type { RawKafkaClient } from './kafka-raw-topics';
@@ -178,7 +178,7 @@ export class KafkaRawConsumer implements RawConsumer {
         this.failure = null;
         return true;
       } catch (error) {
-        if (error instanceof Fenced || (error as { code?: string }).code === 'LOG_CLOSED') { this.end(error); return false; }
+        if (isLogGone(error)) { this.end(error); return false; }
         this.failure = messageOf(error);
         this.subscription.onRetrying?.(error, delayMs);
       } finally {

@@ -1,4 +1,4 @@
-import { Fenced } from '@aifirst/store';
+import { isLogGone } from '@aifirst/store';
 import type { NewRecord, RawConsumer, RawRecord, RawSubscription, RawTopics, TopicDescription } from '../kafka-intake/raw-topic';
 import { sourceOf } from '../kafka-intake/raw-topic';
 
@@ -80,7 +80,7 @@ class MemoryConsumer implements RawConsumer {
         busy = true;
         await this.subscription.handle(records, { [source]: records.at(-1)!.offset + 1 }).catch(async (error: unknown) => {
           this.topics.retried.push(error);
-          if (error instanceof Fenced || (error as { code?: string }).code === 'LOG_CLOSED') { this.ended = error; this.subscription.onEnded?.(error); return; }
+          if (isLogGone(error)) { this.ended = error; this.subscription.onEnded?.(error); return; }
           this.subscription.onRetrying?.(error, 1);
           await new Promise(resolve => { setTimeout(resolve, 1); });
         });

@@ -1,5 +1,5 @@
 import { messageOf, OperationalError } from '@aifirst/kernel';
-import { Fenced } from '@aifirst/store';
+import { endPool, Fenced } from '@aifirst/store';
 import { Pool, type ClientConfig, type PoolClient } from 'pg';
 import type { LockLog, LockNews } from '../application/ports';
 import type { LockBatch, LockEntry, LockState } from '../domain/lock-replica';
@@ -72,15 +72,7 @@ export class PostgresLockLog implements LockLog {
     return () => { this.#listeners.delete(listener); };
   }
 
-  async close(): Promise<void> {
-    if (this.#pool.ended || this.#pool.ending) return;
-    // Why: the pool's own `end` resolves before its sockets are closed.
-    const closed = this.#pool.totalCount === 0 ? Promise.resolve() : new Promise<void>(resolve => {
-      this.#pool.on('remove', () => { if (this.#pool.totalCount === 0) resolve(); });
-    });
-    await this.#pool.end();
-    await closed;
-  }
+  close(): Promise<void> { return endPool(this.#pool); }
 
   /** Where what follows `after` is gone there is a snapshot behind it, and what follows that is there: a snapshot is saved before anything goes. */
   async #newsOf(rows: readonly Row[], after: number): Promise<LockNews> {
