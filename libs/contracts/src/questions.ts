@@ -1,7 +1,7 @@
 import type { JsonObject } from '@aifirst/kernel';
 import type { CapabilityDescriptor, Connection } from './capability';
 import type { CloudEvent, Message } from './envelope';
-import type { AskedPreview, PreviewAnswer } from './preview';
+import type { AskedPreview, AskedUndoPreview, PreviewAnswer, UndoPreviewAnswer } from './preview';
 import type { PrincipalRef } from './intent';
 import type { ControlState, DecidePlan, StepDecision } from './policy';
 import type { WorkflowOrder } from './workflow';
@@ -104,6 +104,8 @@ export interface AdapterQuestions {
   probeConnection: [{ connection: Connection }, { limitations: string[]; lockBase?: string }];
   /** What would this step do now? Leaves no trace at the target. */
   preview: [AskedPreview, PreviewAnswer];
+  /** What would taking this step back do now, by what the journal keeps of it? Leaves no trace at the target. */
+  previewUndo: [AskedUndoPreview, UndoPreviewAnswer];
 }
 
 export interface AuditQuestions {

@@ -1,4 +1,4 @@
-import type { CapabilityDescriptor, Conflict, Connection, PrincipalRef, StepError, StepPreview } from '@aifirst/contracts';
+import type { CapabilityDescriptor, Conflict, Connection, PrincipalRef, StepError, StepPreview, UndoPreview } from '@aifirst/contracts';
 import type { Json, JsonObject } from '@aifirst/kernel';
 
 /** One call of a capability, as an adapter gets it: input resolved, unsealed and checked against its schema. */
@@ -74,6 +74,8 @@ export interface ExecutionAdapter {
   probe(call: StepCall, before: Image): Promise<ProbeResult>;
   /** Puts back what was before, three-way: equal to before: done; equal to after: put back; else blocked. Idempotent, re-runnable from any point. */
   undo(call: StepCall, before: Image, after: Image): Promise<UndoResult>;
+  /** What `undo` would do now, conflicts with all three sides; leaves no trace at the target and no lock. Absent: nothing can be said beforehand. @throws CannotDo */
+  previewUndo?(call: StepCall, before: Image, after: Image): Promise<UndoPreview>;
   /** The undo window of these is over: images and what was set aside may go. */
   forget(call: Pick<StepCall, 'key' | 'tenant' | 'connection' | 'capability'>, before: Image, after: Image | null): Promise<void>;
 }
