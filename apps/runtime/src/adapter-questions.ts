@@ -1,12 +1,12 @@
 import { answerer } from '@aifirst/bus';
 import type { AdapterQuestions, ServiceQuery } from '@aifirst/contracts';
-import type { ExecutionAdapter, Previewer } from '@aifirst/execution';
+import { offeredBy, type ExecutionAdapter, type Previewer } from '@aifirst/execution';
 import { Refusal } from '@aifirst/kernel';
 
 /** What the adapters of this process offer, and what they think of a connection. */
 export function answerForAdapters(query: ServiceQuery, adapters: readonly ExecutionAdapter[]): void {
   const on = answerer<AdapterQuestions>(query, 'adapter-os');
-  on('capabilities', () => ({ items: adapters.flatMap(adapter => [...adapter.capabilities()]) }));
+  on('capabilities', () => ({ items: offeredBy(adapters) }));
   on('probeConnection', async ({ connection }) => {
     const adapter = adapters.find(candidate => candidate.name === connection.adapter);
     if (adapter === undefined) throw new Refusal({ code: 'INVALID_FIELD', pointer: '/adapter', detail: `there is no adapter \`${connection.adapter}\`: use one of ${adapters.map(({ name }) => `\`${name}\``).join(', ')}` });

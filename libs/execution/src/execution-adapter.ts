@@ -1,4 +1,4 @@
-import type { CapabilityDescriptor, Conflict, Connection, PrincipalRef, StepError, StepPreview, UndoPreview } from '@aifirst/contracts';
+import type { CapabilityDescriptor, Conflict, Connection, Phase, PrincipalRef, StepError, StepPreview, UndoPreview } from '@aifirst/contracts';
 import type { Json, JsonObject } from '@aifirst/kernel';
 
 /** One call of a capability, as an adapter gets it: input resolved, unsealed and checked against its schema. */
@@ -13,6 +13,11 @@ export interface StepCall {
   /** null for built-ins. */
   readonly connection: Connection | null;
   readonly input: JsonObject;
+  /**
+   * Mode `atomic`: the call's part in the transaction that its connection has for the workflow. `held`: keys of the writing
+   * calls that the transaction must hold by now, in order; where it does not, it was lost, and with it all of them.
+   */
+  readonly transaction?: { readonly phase: Phase; readonly held: readonly string[] };
   readonly timeoutMs: number;
   /**
    * Aborts when the time is over (`reason.code` is `TIMEOUT`) or the process drains (`DRAINING`): stop as soon as it is
@@ -79,6 +84,10 @@ export interface ExecutionAdapter {
   /** The undo window of these is over: images and what was set aside may go. */
   forget(call: Pick<StepCall, 'key' | 'tenant' | 'connection' | 'capability'>, before: Image, after: Image | null): Promise<void>;
 }
+
+/** What agents may call of them. */
+export const offeredBy = (adapters: readonly ExecutionAdapter[]): CapabilityDescriptor[] =>
+  adapters.flatMap(adapter => adapter.capabilities().filter(({ isInternal }) => isInternal !== true));
 
 /** Resolves connections by name; answered by the gateway, cached by the caller until told otherwise. */
 export interface ConnectionResolver {

@@ -4,7 +4,7 @@ import { FilesAdapter } from '@aifirst/adapter-files';
 import { SqlAdapter } from '@aifirst/adapter-sql';
 import type { Consumer } from '@aifirst/bus';
 import { stepCommandsTopic, type CapabilityDescriptor, type Connection } from '@aifirst/contracts';
-import { ConnectionCache, Previewer, StepJournal, type ExecutionAdapter } from '@aifirst/execution';
+import { ConnectionCache, Previewer, StepJournal, offeredBy, type ExecutionAdapter } from '@aifirst/execution';
 import type { PolledControl } from '@aifirst/orchestration';
 import type { Log } from '@aifirst/store';
 import { resolveSecretRefs, type PostgresVault } from '@aifirst/vault';
@@ -19,7 +19,7 @@ export function makeAdapters({ query, ends }: Pick<Ground, 'query' | 'ends'>): {
   ends.push(() => sql.close());
   const adapters: readonly ExecutionAdapter[] = [new BuiltinAdapter(systemClock), new FilesAdapter(), sql];
   answerForAdapters(query, adapters);
-  return { adapters, capabilities: adapters.flatMap(adapter => adapter.capabilities()) };
+  return { adapters, capabilities: offeredBy(adapters) };
 }
 
 export interface AdapterPart {

@@ -5,6 +5,7 @@ import type { Workplace } from '../execute';
 import { failureOf } from '../failures';
 import { beforeOf, undoKeyOf } from '../plan';
 import { Interruption, Transaction } from '../transaction';
+import { probeWork } from '../two-phase';
 import { findDangling } from './foreign-keys';
 import { findForeign, putBack } from './put-back';
 import { holdRelation, type Relation } from './relation';
@@ -20,8 +21,14 @@ class Blocked extends Error {
 }
 
 /** Puts back every row that the step changed, or none: in one transaction, with the note that it was done. */
-export async function undoChange({ pools, boundary }: Workplace, call: StepCall, before: Image, after: Image): Promise<UndoResult> {
+export async function undoChange(work: Workplace, call: StepCall, before: Image, after: Image): Promise<UndoResult> {
   const { key } = beforeOf(before);
+  if (call.transaction !== undefined) {
+    const probed = await probeWork(work, call, before);
+    if (probed.outcome === 'didNotHappen') return UNDONE;
+    if (probed.outcome === 'cannotTell') return unclear('OUTCOME_UNKNOWN', probed.detail);
+  }
+  const { pools, boundary } = work;
   const resource = `sql://${call.connection?.name ?? ''}`;
   let transaction: Transaction | undefined;
   try {
