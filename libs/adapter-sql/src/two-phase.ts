@@ -38,9 +38,10 @@ export async function runWork(work: Workplace, call: StepCall, before: Image, pl
   } catch (error) {
     kept?.transaction.end();
     if (error instanceof Interruption) throw error;
-    // Why always: nothing that is not prepared outlives its connection.
+    // Why never unknown: nothing that is not prepared outlives its connection.
     const { code, detail } = failureOf(error);
-    return call.signal.aborted ? failed('TIMEOUT', 'the time was over before it was done') : failed(code, detail);
+    if (call.signal.aborted) return failed('TIMEOUT', 'the time was over before it was done');
+    return held.length > 0 && code === 'CONNECTION_LOST' ? lost() : failed(code, detail);
   }
 }
 
