@@ -1,6 +1,6 @@
 import { answerer } from '@aifirst/bus';
 import type { AdapterQuestions, ServiceQuery } from '@aifirst/contracts';
-import type { ExecutionAdapter, Previewer } from '@aifirst/execution';
+import type { ExecutionAdapter, Previewer, UndoPreviewer } from '@aifirst/execution';
 import { Refusal } from '@aifirst/kernel';
 
 /** What the adapters of this process offer, and what they think of a connection. */
@@ -16,7 +16,9 @@ export function answerForAdapters(query: ServiceQuery, adapters: readonly Execut
   });
 }
 
-/** What a step would do, from when the service has what calls are made of. */
-export function answerForPreviews(query: ServiceQuery, previewer: Previewer): void {
-  answerer<AdapterQuestions>(query, 'adapter-os')('preview', asked => previewer.preview(asked));
+/** What a step would do and what taking it back would, from when the service has what calls are made of. */
+export function answerForPreviews(query: ServiceQuery, previewer: Previewer, undoPreviewer: UndoPreviewer): void {
+  const on = answerer<AdapterQuestions>(query, 'adapter-os');
+  on('preview', asked => previewer.preview(asked));
+  on('previewUndo', asked => undoPreviewer.preview(asked));
 }

@@ -1,6 +1,7 @@
 export * from './execution-adapter';
 export { ConnectionCache, type ConnectionCacheOptions } from './connection-cache';
 export { Previewer, type PreviewerOptions } from './previewer';
+export { UndoPreviewer, type UndoPreviewerOptions } from './undo-previewer';
 export * from './step-journal';
 export type { StepJournalOptions } from './step-journal-options';
 export type { JournalHooks } from './journal-hooks';

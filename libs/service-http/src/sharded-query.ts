@@ -56,6 +56,7 @@ type Locks = OrchestratorQuestions['locks'];
 const WAYS: ReadonlyMap<string, Way> = new Map<string, Way>([
   ['order', ofWorkflow],
   ['facts', ofWorkflow],
+  ['previewUndo', ofWorkflow],
   ['breakLock', (shards, body: { id: string }) => shards.one(shardOf(String(body.id).split('.')[0]!, shards.of), body)],
   ['workflowHeads', async (shards, { workflows }: { workflows: readonly string[] }) => {
     const answers = await Promise.all(Array.from({ length: shards.of }, (_, shard) => workflows.filter(workflow => shardOf(workflow, shards.of) === shard))

@@ -4,7 +4,7 @@ import { FilesAdapter } from '@aifirst/adapter-files';
 import { SqlAdapter } from '@aifirst/adapter-sql';
 import type { Consumer } from '@aifirst/bus';
 import { stepCommandsTopic, type CapabilityDescriptor, type Connection } from '@aifirst/contracts';
-import { ConnectionCache, Previewer, StepJournal, type ExecutionAdapter } from '@aifirst/execution';
+import { ConnectionCache, Previewer, StepJournal, UndoPreviewer, type ExecutionAdapter } from '@aifirst/execution';
 import type { PolledControl } from '@aifirst/orchestration';
 import type { Log } from '@aifirst/store';
 import { resolveSecretRefs, type PostgresVault } from '@aifirst/vault';
@@ -42,7 +42,8 @@ export interface AdapterParts {
 export function makeAdapterOs(ground: Ground, { log, adapters, control, vault, forgottenBefore }: AdapterParts): AdapterPart {
   const { config, databases, query, metrics, tracing, bus, logger, serviceKey, ends } = ground;
   const connections = new ConnectionCache({ ask: (tenant, name) => query.ask<Connection | null>('gateway', 'connection', { tenant, name }), clock: systemClock });
-  answerForPreviews(query, new Previewer({ adapters, vault, connections, clock: systemClock }));
+  const asking = { adapters, vault, connections, clock: systemClock };
+  answerForPreviews(query, new Previewer(asking), new UndoPreviewer({ ...asking, log, forgottenBefore }));
   const journal = new StepJournal({
     log, adapters, serviceKey, vault, control, clock: systemClock, ids: systemIds, undoWindowMs: config.undoWindowDays * DAY_MS, separateClusters: !databases.shared,
     forgottenBefore, connections,
