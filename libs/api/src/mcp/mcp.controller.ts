@@ -22,7 +22,7 @@ export class McpController {
     headers: { 'MCP-Protocol-Version': 'the revision that the client speaks', traceparent: 'W3C trace context; `_meta.traceparent` of the message goes before it' },
     body: { schema: MESSAGE, checkedBy: 'handler' },
     answers: {
-      200: { description: 'the answer; as `text/event-stream` where notifications go before it', schema: MESSAGE }, 202: { description: 'a notification was taken' },
+      200: { description: 'the answer; as `text/event-stream` where notifications may go before it', schema: MESSAGE, orAs: 'text/event-stream' }, 202: { description: 'a notification was taken' },
       400: { description: 'not a message of JSON-RPC, or not one of this protocol', schema: MESSAGE }, 404: { description: 'there is no such method', schema: MESSAGE }, 406: { description: '`Accept` lacks `application/json` or `text/event-stream`', schema: MESSAGE },
     },
     refusals: ['TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'],
