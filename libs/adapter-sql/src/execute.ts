@@ -11,6 +11,7 @@ import type { KeptTransactions } from './kept-transactions';
 import { LOCK_MS_MAX } from './limits';
 import { beforeOf, type BeforeImage, type Planned } from './plan';
 import type { Pools } from './pools';
+import { runPlanned } from './run-planned';
 import { runStatement } from './run-statement';
 import { checkNames } from './statement-check';
 import { Interruption, Transaction } from './transaction';
@@ -32,7 +33,7 @@ export async function runQuery({ pools, boundary }: Workplace, call: StepCall, {
   });
 }
 
-/** The statement and the proof of it, in one transaction. */
+/** The statement, or each of a script, and the proof of it, in one transaction. */
 export async function runChange({ pools, boundary }: Workplace, call: StepCall, before: Image, planned: Planned): Promise<ActResult> {
   return acting(call, async opened => {
     const transaction = opened(await Transaction.begin(pools, { connection: call.connection, signal: call.signal, statementMs: call.timeoutMs, boundary }));
@@ -48,14 +49,15 @@ export async function runChange({ pools, boundary }: Workplace, call: StepCall, 
  * @param hasTruncated an earlier step in the same transaction has, so that what it held is held still
  * @returns `isNew`: it was done just now; else what is known of it
  */
-export async function changeIn(transaction: Transaction, image: BeforeImage, { statement, values }: Planned, hasTruncated = false): Promise<{ readonly result: ActResult; readonly isNew: boolean }> {
+export async function changeIn(transaction: Transaction, image: BeforeImage, planned: Planned, hasTruncated = false): Promise<{ readonly result: ActResult; readonly isNew: boolean }> {
+  const { statement } = planned;
   const claim = await claimStep(transaction, image.key, 'done', true);
   if ('known' in claim) {
     return { isNew: false, result: claim.known.state === 'cancelled' ? failed('CANCELLED', 'the step was found not to have happened, and can\'t happen any more under this key') : told(image, claim.known) };
   }
   await checkNames(transaction, statement);
   await asAgent(transaction);
-  const output = await runStatement(transaction, statement.text, values) as unknown as Json;
+  const { output } = await runPlanned(transaction, planned);
   await settled(transaction);
   await checkCompleteness(transaction, hasTruncated || statement.verb === 'truncate');
   const { digest } = await sealEffect(transaction, claim.id, await touchedBy(transaction, claim.id), lockOutput(image.outputKey, image.key, output));

@@ -11,7 +11,7 @@ const PINNED: Readonly<Record<string, string>> = {
   datestyle: 'ISO, YMD', intervalstyle: 'postgres', extra_float_digits: '1', bytea_output: 'hex', timezone: 'UTC',
   xmloption: 'content', lc_monetary: 'C', standard_conforming_strings: 'on', row_security: 'on', transform_null_equals: 'off', array_nulls: 'on',
 };
-const pins = 'SET LOCAL search_path = pg_catalog, public, pg_temp; ' + Object.entries(PINNED).map(([name, value]) => `SET LOCAL ${name} = ${escapeLiteral(value)};`).join(' ');
+export const pins = 'SET LOCAL search_path = pg_catalog, public, pg_temp; ' + Object.entries(PINNED).map(([name, value]) => `SET LOCAL ${name} = ${escapeLiteral(value)};`).join(' ');
 /** A commit that is told must outlive a crash of the target. */
 const DURABLE = `SELECT pg_catalog.set_config('synchronous_commit', CASE pg_catalog.current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE pg_catalog.current_setting('synchronous_commit') END, true);`;
 
@@ -84,7 +84,8 @@ export class Transaction {
     signal.addEventListener('abort', stop);
     try {
       if (signal.aborted) throw new CannotDo('TIMEOUT', 'the time was over before it began');
-      await this.run(`SET LOCAL statement_timeout = ${Math.max(1, Math.floor(timeoutMs))}; SET LOCAL lock_timeout = ${Math.max(1, Math.floor(Math.min(LOCK_MS_MAX, timeoutMs)))}`);
+      // Why the pins: a trigger of the call before may have set another path, look or role, for what follows too.
+      await this.run(`SET LOCAL ROLE NONE; ${pins} SET LOCAL statement_timeout = ${Math.max(1, Math.floor(timeoutMs))}; SET LOCAL lock_timeout = ${Math.max(1, Math.floor(Math.min(LOCK_MS_MAX, timeoutMs)))}`);
       return await act();
     } finally { signal.removeEventListener('abort', stop); }
   }
