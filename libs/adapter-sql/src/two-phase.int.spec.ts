@@ -36,7 +36,7 @@ function workflowOn(own: SqlStand) {
   const held: string[] = [];
   const images = new Map<string, { readonly call: StepCall; readonly before: JsonObject; after: JsonObject }>();
   const callOf = (step: string, phase: 'work' | 'prepare' | 'commit', sql: string): StepCall => {
-    const capability = phase === 'work' ? (/^select/i.test(sql) ? 'sql.query' : 'sql.execute') : `sql.${phase}`;
+    const capability = phase === 'work' ? (/^select/i.test(sql) ? 'sql.query' : sql.includes(';') ? 'sql.script' : 'sql.execute') : `sql.${phase}`;
     return own.call(capability, sql, undefined, { workflow, step, key: `${workflow}/${step}/1/forward`, transaction: { phase, held: [...held] }, ...(phase === 'work' ? {} : { input: { connection: 'crm' } }) });
   };
   return {
@@ -50,7 +50,7 @@ function workflowOn(own: SqlStand) {
       images.set(step, entry);
       if (result.outcome === 'succeeded') {
         entry.after = kept(result.after) as JsonObject;
-        if (call.capability === 'sql.execute') held.push(call.key);
+        if (['sql.execute', 'sql.script'].includes(call.capability)) held.push(call.key);
       }
       return result;
     },
@@ -126,6 +126,21 @@ describe('what a workflow does on a connection in mode `atomic`', () => {
     expect((await stand.other.query('SELECT * FROM entry')).rows).toEqual([]);
     for (const step of ['delete', 'insert', 'truncate']) expect(await flow.undo(step)).toEqual(UNDONE);
     expect(await snapshotOf(stand.other)).toEqual(before);
+  });
+
+  it('may be scripts, and is not led astray by what a trigger of an earlier step has set', async () => {
+    await stand.other.query(`CREATE SCHEMA astray; CREATE TABLE astray.account (id int, amount int);
+      CREATE FUNCTION astray() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM set_config('search_path', 'astray', true); RETURN NULL; END $$;
+      CREATE TRIGGER astray AFTER UPDATE ON account EXECUTE FUNCTION astray()`);
+    const flow = workflowOn(stand);
+    await flow.run('take', TAKE);
+    expect(await flow.run('look', 'SELECT amount FROM account WHERE id = 1')).toMatchObject({ output: { rows: [{ amount: 90 }] } });
+    expect(await flow.run('script', `${GIVE}; INSERT INTO entry (account, amount) VALUES (2, 10)`)).toMatchObject({ outcome: 'succeeded', output: { results: [{ rowCount: 1 }, { rowCount: 1 }] } });
+    await flow.run('p', '', stand.adapter, 'prepare');
+    await flow.run('c', '', stand.adapter, 'commit');
+    expect(await amounts()).toEqual([90, 10]);
+    for (const step of ['script', 'take']) expect(await flow.undo(step)).toEqual(UNDONE);
+    expect(await amounts()).toEqual([100, 0]);
   });
 
   it('is over when the time of a step is over', async () => {
