@@ -1,4 +1,4 @@
-import type { CapabilityDescriptor, Connection, StepPreview } from '@aifirst/contracts';
+import type { CapabilityDescriptor, Connection, StepPreview, UndoPreview } from '@aifirst/contracts';
 import { CannotDo, type ActResult, type ExecutionAdapter, type Image, type ProbeResult, type StepCall, type UndoResult } from '@aifirst/execution';
 import { prepareSqlSyntax } from '@aifirst/sql-syntax';
 import { CAPABILITIES, COMMIT, PREPARE, READ_ONLY } from './capabilities';
@@ -10,6 +10,7 @@ import { Pools, type ResolveSecret } from './pools';
 import { previewStatement } from './preview';
 import { probeDatabase } from './probe-connection';
 import { commitPrepared, prepareHeld, probeCommitted, probePrepared, probeWork, runWork, undoPrepared } from './two-phase';
+import { previewUndoChange } from './undo/preview-undo';
 import { undoChange } from './undo/undo-change';
 
 export interface SqlAdapterOptions {
@@ -79,6 +80,10 @@ export class SqlAdapter implements ExecutionAdapter {
   async undo(call: StepCall, before: Image, after: Image): Promise<UndoResult> {
     if (isEnding(call)) return call.capability === PREPARE ? undoPrepared(this.work, call) : { outcome: 'undone', verified: true, reason: null };
     return READ_ONLY.has(call.capability) ? { outcome: 'undone', verified: true, reason: null } : undoChange(this.work, call, before, after);
+  }
+
+  async previewUndo(call: StepCall, before: Image, after: Image): Promise<UndoPreview> {
+    return READ_ONLY.has(call.capability) || isEnding(call) ? { outcome: 'nothingToDo', summary: 'it changed nothing', conflicts: [], truncated: false } : previewUndoChange(this.work, call, before, after);
   }
 
   async forget(call: Pick<StepCall, 'key' | 'tenant' | 'connection' | 'capability'>, before: Image): Promise<void> {
