@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, type ClientConfig } from 'pg';
 import { startTestPostgres, type TestPostgres } from '@aifirst/embedded-postgres/testing';
-import { after, expectStatus, noop, ref, stepOf, type AgentClient, type Step } from '../support/agent';
+import { after, expectStatus, noop, ref, sleep, stepOf, type AgentClient, type Step } from '../support/agent';
 import { isDistributed } from '../support/distribution';
 import { Stack } from '../support/stack';
 import { sizeOf, until } from '../support/wait';
@@ -105,6 +105,21 @@ describe('an atomic workflow', () => {
     expectStatus(answer.body, 'completed');
     expect(await standing(mine)).toEqual([true, true, true]);
   });
+
+  it('commits what was prepared when everything was killed in between, and the databases too', async () => {
+    const mine = key();
+    // Why the sleep: it is waited for with everything prepared.
+    const started = await agent.start([...transfer(mine), sleep('wait', 3_000)], atomic);
+    await until('both are prepared', async () => ((await inBoth(index => rowsOf(index, 'SELECT gid FROM pg_prepared_xacts'))).every(({ length }) => length === 1) ? true : undefined), REST_MS_MAX);
+    await until('the file is there', () => existsSync(join(agent.root, `transfers/${mine}.txt`)) || undefined, REST_MS_MAX);
+    await stack.kill9();
+    for (const { server } of databases) process.kill(server.pid, 'SIGQUIT');
+    await stack.launch();
+    await stack.ready();
+    expectStatus(await agent.rest(started, REST_MS_MAX), 'completed');
+    expect(await standing(mine)).toEqual([true, true, true]);
+    expect(await leftBehind()).toEqual([]);
+  }, 180_000);
 
   // In the distributed form a process dies alone, which other specs are about; here everything dies at once.
   const every = ['before', 'after'].flatMap(side => Array.from({ length: LAST - PREPARED + 2 }, (_, place) => [`adapter.act.${side}`, PREPARED - 1 + place, place % 2 === 0] as const));
