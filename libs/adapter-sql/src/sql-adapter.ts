@@ -1,5 +1,5 @@
 import type { CapabilityDescriptor, Connection, StepPreview, UndoPreview } from '@aifirst/contracts';
-import { CannotDo, type ActResult, type ExecutionAdapter, type Image, type ProbeResult, type StepCall, type UndoResult } from '@aifirst/execution';
+import { CannotDo, type ActResult, type DoneCall, type ExecutionAdapter, type Image, type ProbeResult, type StepCall, type UndoResult } from '@aifirst/execution';
 import { prepareSqlSyntax } from '@aifirst/sql-syntax';
 import { CAPABILITIES, COMMIT, PREPARE, READ_ONLY } from './capabilities';
 import { forgetChange, probeChange, runChange, runQuery, type Workplace } from './execute';
@@ -82,8 +82,8 @@ export class SqlAdapter implements ExecutionAdapter {
     return READ_ONLY.has(call.capability) ? { outcome: 'undone', verified: true, reason: null } : undoChange(this.work, call, before, after);
   }
 
-  async previewUndo(call: StepCall, before: Image, after: Image): Promise<UndoPreview> {
-    return READ_ONLY.has(call.capability) || isEnding(call) ? { outcome: 'nothingToDo', summary: 'it changed nothing', conflicts: [], truncated: false } : previewUndoChange(this.work, call, before, after);
+  async previewUndo(call: StepCall, before: Image, after: Image, first: readonly DoneCall[] = []): Promise<UndoPreview> {
+    return READ_ONLY.has(call.capability) || isEnding(call) ? { outcome: 'nothingToDo', summary: 'it changed nothing', conflicts: [], truncated: false } : previewUndoChange(this.work, call, before, after, first.filter(one => !READ_ONLY.has(one.call.capability) && !isEnding(one.call)));
   }
 
   async forget(call: Pick<StepCall, 'key' | 'tenant' | 'connection' | 'capability'>, before: Image): Promise<void> {

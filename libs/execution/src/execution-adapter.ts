@@ -48,6 +48,9 @@ export type UndoResult =
   | { readonly outcome: 'blocked'; readonly conflict: Conflict }
   | { readonly outcome: 'unknown'; readonly error: StepError };
 
+/** A call that succeeded, at the same connection as another one. */
+export interface DoneCall { readonly call: StepCall; readonly before: Image; readonly after: Image }
+
 /** Expected: the step can't be done, and nothing was touched. Thrown by `prepare`; becomes a clean failure. */
 export class CannotDo extends Error {
   constructor(readonly code: string, detail: string) { super(detail); this.name = 'CannotDo'; }
@@ -79,8 +82,12 @@ export interface ExecutionAdapter {
   probe(call: StepCall, before: Image): Promise<ProbeResult>;
   /** Puts back what was before, three-way: equal to before: done; equal to after: put back; else blocked. Idempotent, re-runnable from any point. */
   undo(call: StepCall, before: Image, after: Image): Promise<UndoResult>;
-  /** What `undo` would do now, conflicts with all three sides; leaves no trace at the target and no lock. Absent: nothing can be said beforehand. @throws CannotDo */
-  previewUndo?(call: StepCall, before: Image, after: Image): Promise<UndoPreview>;
+  /**
+   * What `undo` would do now, conflicts with all three sides; leaves no trace at the target and no lock. Absent: nothing can be said beforehand.
+   * @param first what would be taken back before it, in that order: it is as if that had been done, as far as it can be. Default nothing.
+   * @throws CannotDo
+   */
+  previewUndo?(call: StepCall, before: Image, after: Image, first?: readonly DoneCall[]): Promise<UndoPreview>;
   /** The undo window of these is over: images and what was set aside may go. */
   forget(call: Pick<StepCall, 'key' | 'tenant' | 'connection' | 'capability'>, before: Image, after: Image | null): Promise<void>;
 }
