@@ -60,7 +60,7 @@ function refusal(problems: Problems, code: string, pointer: string, detail: stri
   return { ok: false, problems: problems.ordered() as [Problem, ...Problem[]] };
 }
 
-interface ReadStep { readonly step: IntentStep; readonly base: string; readonly input: ReadInput; readonly capability: CapabilityDescriptor | undefined; readonly connection: string | null; readonly sql: ReadSql | null }
+export interface ReadStep { readonly step: IntentStep; readonly base: string; readonly input: ReadInput; readonly capability: CapabilityDescriptor | undefined; readonly connection: string | null; readonly sql: ReadSql | null }
 
 function readSteps(value: unknown, context: AdmissionContext, problems: Problems): readonly ReadStep[] {
   if (!Array.isArray(value) || value.length === 0 || value.length > STEPS_MAX) {
@@ -70,7 +70,7 @@ function readSteps(value: unknown, context: AdmissionContext, problems: Problems
   return value.map((step: unknown, index) => readStep(step, `/steps/${index}`, context, problems));
 }
 
-function readStep(value: unknown, base: string, context: AdmissionContext, problems: Problems): ReadStep {
+export function readStep(value: unknown, base: string, context: AdmissionContext, problems: Problems): ReadStep {
   if (!isObject(value)) problems.add('INVALID_FIELD', base, 'a step is an object with `id` and `capability`');
   const fields = isObject(value) ? value : NO_INPUT;
   const missing = fields === NO_INPUT;
@@ -179,7 +179,7 @@ function connect(steps: readonly ReadStep[], problems: Problems): readonly (read
 const NOTHING: readonly number[] = [];
 const NAMED_MAX = 10;
 
-function planned({ step, input, capability, connection, sql }: ReadStep, after: readonly number[]): PlannedStep {
+export function planned({ step, input, capability, connection, sql }: ReadStep, after: readonly number[]): PlannedStep {
   const { adapter, reversibility, resources } = capability!;
   return {
     id: step.id, capability: step.capability, adapter, reversibility, connection, input: step.input, after, hasReferences: input.references.length > 0 || input.literals.length > 0,

@@ -14,6 +14,10 @@ export const LABEL_VALUE_BYTES_MAX = 1024;
 export const SUBJECTS_MAX = 100;
 export const SUBJECT_BYTES_MAX = 256;
 export const DEADLINE_MS = { min: 1, max: 30 * DAY_MS, default: 600_000 } as const;
+/** Of an interactive transaction as a whole: a session of work, not a lease for ever. */
+export const TRANSACTION_DEADLINE_MS = { min: 1, max: 30 * DAY_MS, default: DAY_MS } as const;
+/** How long one may say nothing to an interactive transaction. */
+export const IDLE_TIMEOUT_MS = { min: 1_000, max: DAY_MS, default: 300_000 } as const;
 export const TIMEOUT_MS = { min: 1, max: DAY_MS, default: 30_000 } as const;
 export const ATTEMPTS = { min: 1, max: 20, default: 1 } as const;
 

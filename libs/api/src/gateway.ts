@@ -25,6 +25,7 @@ import { GatewayIds } from './routes/gateway-ids';
 import { DeadLetterOffices } from './routes/operations.controller';
 import { SystemPages, type ReadinessCheck } from './routes/system.controller';
 import { Unsealing } from './routes/unsealing';
+import { Transactions } from './transactions/transactions';
 import type { CatchUpPace } from './views/catch-up';
 import { WorkflowProjection } from './views/workflow-projection';
 import type { WorkflowViews } from './views/workflow-views';
@@ -99,6 +100,7 @@ interface Parts {
   readonly capabilities: Capabilities;
   readonly intake: IntentIntake;
   readonly plans: Plans;
+  readonly transactions: Transactions;
   readonly projection: WorkflowProjection;
   readonly streams: EventStreams;
   readonly writer: LogWriter;
@@ -124,11 +126,11 @@ function partsOf(deps: GatewayDeps): Parts {
   const intentTopic = deps.intentTopic === undefined ? null : new IntentTopicIntake(deps.intentTopic, { intake, identity, writer, clock, ids, logger, idempotencyMs });
   const unsealing = new Unsealing(vault);
   const mcp = new McpService({ identity, capabilities, intake, plans, projection, unsealing, vault, clock, ids, logger }, { version: deps.version, origins: deps.mcpOrigins ?? [], ids });
-  return { identity, capabilities, intake, plans, projection, writer, intentTopic, unsealing, mcp, streams: new EventStreams({ identity, projection, clock, logger }) };
+  return { identity, capabilities, intake, plans, transactions: new Transactions({ identity, intake, projection }), projection, writer, intentTopic, unsealing, mcp, streams: new EventStreams({ identity, projection, clock, logger }) };
 }
 
 /** The gateway as a Nest module: its controllers over parts that are made already. */
-function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, plans, projection, streams, intentTopic, unsealing, mcp }: Parts): DynamicModule {
+function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, plans, transactions, projection, streams, intentTopic, unsealing, mcp }: Parts): DynamicModule {
   const documents = { openapi: rendered(() => openapi(ROUTES, deps.version)), asyncapi: rendered(() => asyncapi(MESSAGES, deps.version)) };
   const own: ReadinessCheck[] = [
     { name: 'gateway.capabilities', check: () => (capabilities.isLoaded() ? null : 'the adapters have not said yet what they can do') },
@@ -141,7 +143,7 @@ function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, plan
     controllers: [...CONTROLLERS],
     providers: [
       provide(Identity as Type<Identity>, identity), provide(Capabilities as Type<Capabilities>, capabilities), provide(IntentIntake as Type<IntentIntake>, intake),
-      provide(Plans as Type<Plans>, plans), provide(WorkflowProjection as Type<WorkflowProjection>, projection), provide(EventStreams as Type<EventStreams>, streams), provide(GatewayIds as Type<GatewayIds>, new GatewayIds(deps.ids)),
+      provide(Plans as Type<Plans>, plans), provide(Transactions as unknown as Type<Transactions>, transactions), provide(WorkflowProjection as Type<WorkflowProjection>, projection), provide(EventStreams as Type<EventStreams>, streams), provide(GatewayIds as Type<GatewayIds>, new GatewayIds(deps.ids)),
       provide(Unsealing as Type<Unsealing>, unsealing), provide(McpService as unknown as Type<McpService>, mcp), provide(DeadLetterOffices as Type<DeadLetterOffices>, new DeadLetterOffices(deps.query)),
       provide(SystemPages as Type<SystemPages>, new SystemPages([...own, ...deps.readiness], deps.metrics, documents)),
     ],

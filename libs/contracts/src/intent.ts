@@ -13,7 +13,11 @@ export interface Intent {
   readonly labels: Readonly<Record<string, string>>;
   readonly subjects: readonly string[];
   readonly steps: readonly IntentStep[];
+  /** Of an interactive transaction, which begins without steps. */
+  readonly interactive?: Interactive;
 }
+/** An interactive transaction: its agent adds steps as it reasons, and commits; left alone for so long it takes itself back. */
+export interface Interactive { readonly idleTimeoutMs: number }
 export interface IntentStep {
   readonly id: string;
   readonly capability: string;
@@ -75,6 +79,8 @@ export interface PlannedStep extends Weighed {
   readonly lockBase?: string;
   readonly timeoutMs: number;
   readonly attemptsMax: number;
+  /** Of a step of an interactive transaction, as it was admitted: a repeat has the same. `sha256:<hex>`, keyed where it holds sensitive values. */
+  readonly digest?: string;
 }
 
 /** One that the engine has added, not the agent. */
@@ -98,6 +104,8 @@ export interface StartWorkflow {
   /** Of the admitted intent, `sha256:<hex>` (keyed where it holds sensitive values). */
   readonly digest: string;
   readonly steps: readonly PlannedStep[];
+  /** Steps are added one by one, `steps` is empty at first. Mode `saga`, `onFailure: rollback`. */
+  readonly interactive?: Interactive;
 }
 
 export type References = { readonly [key: string]: Json };

@@ -1,5 +1,5 @@
 import type { Json } from '@aifirst/kernel';
-import type { StartWorkflow } from './intent';
+import type { Interactive, PlannedStep, StartWorkflow } from './intent';
 import type { DecisionOutcome, StepDecision } from './policy';
 import type { Conflict, StepError } from './execution';
 import type { Risk } from './capability';
@@ -33,6 +33,8 @@ export interface RecordedDecision {
  */
 export type WorkflowFact =
   | { readonly name: 'IntentSubmitted'; readonly start: StartWorkflow; readonly by: string }
+  /** An interactive transaction has one step more, behind all others. */
+  | { readonly name: 'StepAdded'; readonly step: string; readonly index: number; readonly plan: PlannedStep }
   | { readonly name: 'PolicyAsked'; readonly question: number; readonly action: 'execute' | 'rollback'; readonly steps: readonly { readonly index: number; readonly generation: number }[] }
   | { readonly name: 'PolicyDecided'; readonly question: number; readonly action: 'execute' | 'rollback'; readonly decision: string; readonly controlEpoch: number; readonly decisions: readonly StepDecision[] }
   | { readonly name: 'LocksTaken'; readonly locks: readonly Lock[] }
@@ -56,7 +58,8 @@ export type WorkflowFact =
   | { readonly name: 'WorkflowPaused'; readonly code: string; readonly reason: string; readonly by: string; /** A step failed and `onFailure` is `pause`. */ readonly failed: boolean; /** Code `KILL_SWITCH`: which. */ readonly killSwitch?: string }
   | { readonly name: 'WorkflowResumed'; readonly by: string; readonly failedStep: 'retry' | 'skip' | null }
   | { readonly name: 'RollbackParked'; readonly code: string; readonly reason: string }
-  | { readonly name: 'WorkflowCommitting' }
+  /** `by`: its agent commits an interactive transaction; what runs is waited for, and nothing is added any more. */
+  | { readonly name: 'WorkflowCommitting'; readonly by?: string }
   | { readonly name: 'WorkflowEnded'; readonly status: WorkflowStatus; readonly code: string | null; readonly reason: string | null; readonly residue: readonly Residue[] };
 
 export interface Lock { readonly resource: string; readonly mode: LockMode }
@@ -86,6 +89,8 @@ export interface WorkflowView {
   readonly agent: string;
   readonly mode: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Of an interactive transaction alone. `committing`: its agent has said that no step follows. */
+  readonly interactive?: Interactive & { readonly committing: boolean };
   readonly steps: readonly StepView[];
   readonly residue: readonly Residue[];
   readonly createdAt: string;
@@ -114,4 +119,14 @@ export type WorkflowOrder =
   | { readonly order: 'cancel'; readonly reason?: string }
   | { readonly order: 'pause'; readonly reason?: string }
   | { readonly order: 'resume'; readonly failedStep?: 'retry' | 'skip' }
+  /** To an interactive transaction, by whom it belongs to. The same step again changes nothing, and the answer's `sequence` is 0. */
+  | { readonly order: 'addStep'; readonly step: AddedStep }
+  | { readonly order: 'commit' }
   | { readonly order: 'resolve'; readonly step: string; readonly outcome: 'succeeded' | 'didNotHappen'; readonly output?: Json; readonly reason: string };
+
+/** A step on its way into an interactive transaction: what it rests on goes by names, as only the transaction's owner knows the places. `digest` is what a repeat is recognised by. */
+export interface AddedStep extends Omit<PlannedStep, 'after' | 'digest'> {
+  readonly digest: string;
+  /** `at`: where in the body it is named. */
+  readonly restsOn: readonly { readonly step: string; readonly at: string }[];
+}

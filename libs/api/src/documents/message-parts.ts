@@ -20,14 +20,14 @@ export const conflict = orNull(open({ resource: text(), what: text(), expected: 
 export const residue = open({ step: text(), resource: text(), what: text(), why: text(), action: text() });
 /** What risk is weighed by, where it is known. */
 export const weighed = { hints: open({ unbounded: flag, recursive: flag, statement: text() }, ['unbounded', 'recursive', 'statement']), environment: text(), reach: whole() };
-const plannedStep = open({
+export const plannedStep = open({
   id: text(), capability: text(), adapter: text(), reversibility: oneOf('readOnly', 'reversible', 'compensable', 'irreversible'), connection: orNull(text()), input: { type: 'object' },
-  after: listOf(whole()), hasReferences: flag, resources: listOf(open({ uri: text(), access: oneOf('read', 'write') })), risk, lockBase: text(), timeoutMs: whole(1), attemptsMax: whole(1), phase: oneOf('work', 'prepare', 'commit'), ...weighed,
-}, ['lockBase', 'phase', ...Object.keys(weighed)]);
+  after: listOf(whole()), hasReferences: flag, resources: listOf(open({ uri: text(), access: oneOf('read', 'write') })), risk, lockBase: text(), timeoutMs: whole(1), attemptsMax: whole(1), phase: oneOf('work', 'prepare', 'commit'), digest: text('of a step of an interactive transaction'), ...weighed,
+}, ['lockBase', 'phase', 'digest', ...Object.keys(weighed)]);
 export const startWorkflow = open({
   workflow: uuid, intent: uuid, intentKnownAs: text('its id of an intent by Kafka'), agent: principal, goal: text(), mode: oneOf('saga', 'atomic'), onFailure: oneOf('rollback', 'pause', 'keep'), deadlineMs: whole(1), labels: textMap,
-  digest: text(), steps: listOf(plannedStep),
-}, ['intentKnownAs']);
+  digest: text(), steps: listOf(plannedStep), interactive: open({ idleTimeoutMs: whole(1) }),
+}, ['intentKnownAs', 'interactive']);
 export const decision = open({
   step: text(), generation: whole(1), outcome: oneOf('allow', 'deny', 'modify', 'approve', 'defer'), code: text(), policies: listOf(text()), policyVersion: text(), reason: text(), risk, lease, undoLease: lease,
 }, ['code', 'lease', 'undoLease']);

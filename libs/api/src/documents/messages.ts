@@ -6,7 +6,7 @@ import { PLANNED } from '../plans/plans';
 import { SIGNATURE_HEADER, SUBMITTED } from '../kafka-intake/verify-record';
 import { WORKFLOW_FACT_NAMES } from '../views/facts';
 import type { MessageDescription } from './message-parts';
-import { conflict, decision, residue, startWorkflow, stepError as error } from './message-parts';
+import { conflict, decision, plannedStep, residue, startWorkflow, stepError as error } from './message-parts';
 import { INTENT, any, flag, listOf, oneOf, open, orNull, text, textMap, time, uuid, whole } from './schemas';
 import { SERVICE_MESSAGES } from './service-messages';
 
@@ -19,6 +19,7 @@ const locks = listOf(open({ resource: text(), mode: oneOf('read', 'write', 'inte
 /** `data` of every fact of a workflow, beside `workflow` and `agent`; the compiler keeps it whole. */
 const FACTS: Readonly<Record<WorkflowFact['name'], { readonly summary: string; readonly fields: Readonly<Record<string, JsonObject>>; readonly optional?: readonly string[] }>> = {
   IntentSubmitted: { summary: 'An intent has become a workflow.', fields: { start: startWorkflow, by: text() } },
+  StepAdded: { summary: 'An interactive transaction has one step more.', fields: { step: text(), index: whole(), plan: plannedStep } },
   PolicyAsked: { summary: 'Policy is asked about steps.', fields: { question: whole(1), action, steps: listOf(open({ index: whole(), generation: whole(1) })) } },
   PolicyDecided: { summary: 'Policy has decided, step by step.', fields: { question: whole(1), action, decision: text('id of the event that brought it'), controlEpoch: whole(), decisions: listOf(decision) } },
   LocksTaken: { summary: 'Locks are held from here on.', fields: { locks } },
@@ -39,7 +40,7 @@ const FACTS: Readonly<Record<WorkflowFact['name'], { readonly summary: string; r
   WorkflowPaused: { summary: 'Nothing is started any more until it is resumed.', fields: { code: text(), reason: text(), by: text(), failed: flag, killSwitch: text('which, where the code is `KILL_SWITCH`') }, optional: ['killSwitch'] },
   WorkflowResumed: { summary: 'It goes on.', fields: { by: text(), failedStep: orNull(oneOf('retry', 'skip')) } },
   RollbackParked: { summary: 'What is left to take back waits for a person.', fields: { code: text(), reason: text() } },
-  WorkflowCommitting: { summary: 'All succeeded; what was held is being released.', fields: {} },
+  WorkflowCommitting: { summary: 'All succeeded, and parts that were prepared are being committed; or, of an interactive transaction, no step follows.', fields: { by: text('who commits an interactive transaction') }, optional: ['by'] },
   WorkflowEnded: { summary: 'It has ended.', fields: { status: oneOf('completed', 'rolledBack', 'rejected', 'failed', 'cancelled'), code: orNull(text()), reason: orNull(text()), residue: listOf(residue) } },
 };
 

@@ -1,5 +1,5 @@
 import { STEP_STATUSES, WORKFLOW_STATUSES } from '@aifirst/contracts';
-import { ATTEMPTS, DEADLINE_MS, STEPS_MAX, TIMEOUT_MS } from '@aifirst/admission';
+import { ATTEMPTS, DEADLINE_MS, IDLE_TIMEOUT_MS, STEPS_MAX, TIMEOUT_MS, TRANSACTION_DEADLINE_MS } from '@aifirst/admission';
 import type { JsonObject } from '@aifirst/kernel';
 
 /** Small builders, so that schemas read like the things they describe. */
@@ -30,16 +30,27 @@ export const risk = open({
 }, ['factors']);
 const revisioned = { revision: whole(1), createdAt: time, updatedAt: time };
 
+/** A step as it is handed in, in an intent or into a transaction. */
+export const STEP: JsonObject = shape({
+  id: text(undefined, { pattern: '^[A-Za-z0-9_-]{1,64}$' }), capability: text(),
+  input: { type: 'object', description: 'as the capability has it; `{ "$ref": "#/steps/<id>/output<JSON Pointer>" }` stands for an output, `{ "$literal": x }` escapes' },
+  dependsOn: listOf(text()), timeoutMs: whole(TIMEOUT_MS.min, { maximum: TIMEOUT_MS.max, default: TIMEOUT_MS.default }),
+  retry: shape({ attemptsMax: whole(ATTEMPTS.min, { maximum: ATTEMPTS.max, default: ATTEMPTS.default }) }),
+}, ['input', 'dependsOn', 'timeoutMs', 'retry']);
+
 export const INTENT: JsonObject = shape({
   goal: text('what it is for'), mode: { enum: ['saga', 'atomic'], default: 'saga' }, onFailure: { enum: ['rollback', 'pause', 'keep'], default: 'rollback' },
   deadlineMs: whole(DEADLINE_MS.min, { maximum: DEADLINE_MS.max, default: DEADLINE_MS.default }), labels: textMap, subjects: listOf(text()), tenant: text('the credential decides; another one is refused'),
-  steps: { type: 'array', minItems: 1, maxItems: STEPS_MAX, items: shape({
-    id: text(undefined, { pattern: '^[A-Za-z0-9_-]{1,64}$' }), capability: text(),
-    input: { type: 'object', description: 'as the capability has it; `{ "$ref": "#/steps/<id>/output<JSON Pointer>" }` stands for an output, `{ "$literal": x }` escapes' },
-    dependsOn: listOf(text()), timeoutMs: whole(TIMEOUT_MS.min, { maximum: TIMEOUT_MS.max, default: TIMEOUT_MS.default }),
-    retry: shape({ attemptsMax: whole(ATTEMPTS.min, { maximum: ATTEMPTS.max, default: ATTEMPTS.default }) }),
-  }, ['input', 'dependsOn', 'timeoutMs', 'retry']) },
+  steps: { type: 'array', minItems: 1, maxItems: STEPS_MAX, items: STEP },
 }, ['mode', 'onFailure', 'deadlineMs', 'labels', 'subjects', 'tenant']);
+
+/** What begins an interactive transaction. */
+export const TRANSACTION: JsonObject = shape({
+  goal: text('what it is for'), mode: { enum: ['saga'], default: 'saga' },
+  idleTimeoutMs: whole(IDLE_TIMEOUT_MS.min, { maximum: IDLE_TIMEOUT_MS.max, default: IDLE_TIMEOUT_MS.default, description: 'it takes itself back when no step came for so long and nothing is pending' }),
+  deadlineMs: whole(TRANSACTION_DEADLINE_MS.min, { maximum: TRANSACTION_DEADLINE_MS.max, default: TRANSACTION_DEADLINE_MS.default, description: 'of the whole: not committed by then, it takes itself back' }),
+  labels: textMap, subjects: listOf(text()), tenant: text('the credential decides; another one is refused'),
+}, ['mode', 'idleTimeoutMs', 'deadlineMs', 'labels', 'subjects', 'tenant']);
 
 /** A plan in place of steps. */
 export const PLANNED_INTENT: JsonObject = shape({ planId: text('a plan of the same agent: exactly that is run, or nothing'), tenant: text('the credential decides; another one is refused') }, ['tenant']);
@@ -55,6 +66,14 @@ export const JWK: JsonObject = { type: 'object', description: 'a public key (RFC
 export const LIMITS: JsonObject = shape({ requestsPerMinute: whole(1, { maximum: 1_000_000 }) }, ['requestsPerMinute']);
 export const REPEAT_WINDOW: JsonObject = { anyOf: [whole(1, { maximum: 86_400_000 }), { type: 'null' }] };
 
+const STEP_VIEW = open({
+  id: text(), capability: text(), status: oneOf(...STEP_STATUSES), statusReason: orNull(reason), attempts: whole(), risk,
+  decision: orNull(open({ outcome: oneOf('allow', 'deny', 'modify', 'approve', 'defer'), policies: listOf(text()), policyVersion: text(), reason: text(), at: time })),
+  resources: listOf(text()), output: any, error: orNull(open({ code: text(), detail: text(), clean: flag })),
+  undo: orNull(open({ status: oneOf('pending', 'running', 'done', 'blocked', 'skipped'), verified: flag, reason: orNull(text()) })),
+  undoableUntil: orNull(time), startedAt: orNull(time), endedAt: orNull(time),
+});
+
 export const COMPONENTS = {
   Problem: open({
     type: text(), title: text(), status: whole(400), code: text('stable'), detail: text(), pointer: text('JSON Pointer into the body (RFC 6901)'),
@@ -64,15 +83,10 @@ export const COMPONENTS = {
   Intent: open({ id: uuid, workflowId: uuid, intent: { type: 'object' }, digest: text(), agent: text(), createdAt: time }),
   Workflow: open({
     id: uuid, intentId: uuid, tenant: text(), status: oneOf(...WORKFLOW_STATUSES), statusReason: orNull(reason), goal: text(), agent: text(), mode: text(), labels: textMap,
-    steps: listOf(open({
-      id: text(), capability: text(), status: oneOf(...STEP_STATUSES), statusReason: orNull(reason), attempts: whole(), risk,
-      decision: orNull(open({ outcome: oneOf('allow', 'deny', 'modify', 'approve', 'defer'), policies: listOf(text()), policyVersion: text(), reason: text(), at: time })),
-      resources: listOf(text()), output: any, error: orNull(open({ code: text(), detail: text(), clean: flag })),
-      undo: orNull(open({ status: oneOf('pending', 'running', 'done', 'blocked', 'skipped'), verified: flag, reason: orNull(text()) })),
-      undoableUntil: orNull(time), startedAt: orNull(time), endedAt: orNull(time),
-    })),
+    interactive: open({ idleTimeoutMs: whole(1), committing: flag }), steps: listOf({ $ref: '#/components/schemas/Step' }),
     residue: listOf(open({ step: text(), resource: text(), what: text(), why: text(), action: text() })), createdAt: time, endedAt: orNull(time),
-  }),
+  }, ['interactive']),
+  Step: STEP_VIEW,
   Plan: open({
     planId: uuid, digest: text('of the intent and of all that it rests on'),
     steps: listOf(open({

@@ -1,5 +1,5 @@
-import { admitIntent, canonicalDigest, parseStrictJson, withCommitment, type Admission } from '@aifirst/admission';
-import { connectionStampOf, isEngineStep, pointerToken, TOPICS, type CapabilityDescriptor, type Intent, type PlannedStep, type PrincipalRef, type StartWorkflow } from '@aifirst/contracts';
+import { admitIntent, admitStep, admitTransaction, canonicalDigest, parseStrictJson, withCommitment, type Admission } from '@aifirst/admission';
+import { connectionStampOf, isEngineStep, pointerToken, TOPICS, type AddedStep, type CapabilityDescriptor, type Intent, type PlannedStep, type PrincipalRef, type StartWorkflow } from '@aifirst/contracts';
 import type { Identity, LogWriter } from '@aifirst/identity';
 import { OperationalError, Refusal, isObject, type Clock, type Ids, type Json, type JsonObject, type Problem } from '@aifirst/kernel';
 import { VersionConflict, type Append, type Log, type StoredRow } from '@aifirst/store';
@@ -36,6 +36,8 @@ export interface Submission {
   readonly repeatWithinMs?: number;
   /** Of an intent by Kafka: the key that signed it. Its `idempotencyKey` is the id by which its agent knows it. Whoever hands it in records a refusal. */
   readonly signedBy?: string;
+  /** It begins an interactive transaction. */
+  readonly interactive?: boolean;
 }
 /** An intent that may be stored. `key` is its idempotency key in the log, where it has one. */
 export interface AdmittedIntent { readonly submission: Submission; readonly intent: Intent; readonly plan: readonly PlannedStep[]; readonly key: string | undefined; /** It stands for the intent: its steps are known once it is checked. */ readonly from?: RunnablePlan }
@@ -77,13 +79,31 @@ export class IntentIntake {
    * @returns when the intent is durable
    * @throws Refusal of admission, TENANT_MISMATCH, IDEMPOTENCY_CONFLICT, OVERLOADED
    */
-  async submit(submission: Submission): Promise<Submitted> {
-    const bytes = submission.raw.length;
+  submit(submission: Submission): Promise<Submitted> { return this.within(submission.raw.length, () => this.take(submission)); }
+
+  /**
+   * A step of an interactive transaction of this principal's, ready to be handed to its owner: judged as one of an intent, sealed.
+   * @throws Refusal of admission, OVERLOADED; OperationalError ERASED
+   */
+  async step({ principal, raw }: Pick<Submission, 'principal' | 'raw'>, workflow: string): Promise<AddedStep> {
+    const submission: Submission = { principal, raw, idempotencyKey: undefined, traceparent: '' };
+    return this.within(raw.length, async () => {
+      const admission = admitStep(this.read(submission), this.context(principal.tenant));
+      if (!admission.ok) throw this.refused(submission, ...admission.problems);
+      const { step, plan, restsOn } = admission;
+      const { steps: [sealed], isSealed } = await this.seal(principal.tenant, workflow, [plan]);
+      const { after: _, ...added } = sealed!;
+      const digest = isSealed ? await this.options.vault.keyedDigest({ tenant: principal.tenant, workflow }, step as unknown as Json) : canonicalDigest(step);
+      return { ...added, digest, restsOn };
+    });
+  }
+
+  private async within<T>(bytes: number, work: () => Promise<T>): Promise<T> {
     if (this.waiting >= WAITING_MAX || this.waitingBytes + bytes > WAITING_BYTES_MAX) throw refuse('OVERLOADED', 'more intents are waiting than can be taken in: send it again later');
     this.waiting++;
     this.waitingBytes += bytes;
     try {
-      return await this.take(submission);
+      return await work();
     } finally {
       this.waiting--;
       this.waitingBytes -= bytes;
@@ -118,20 +138,19 @@ export class IntentIntake {
 
   private admitBody(submission: Submission, body: Json): AdmittedIntent {
     const { principal } = submission;
-    const admission = this.judge(principal.tenant, body);
+    const admission = submission.interactive === true ? begun(body) : this.judge(principal.tenant, body);
     if (!admission.ok) throw this.refused(submission, ...admission.problems);
     if (admission.tenant !== null && admission.tenant !== principal.tenant) throw refuseField('/tenant', 'the credential decides the tenant', 'TENANT_MISMATCH');
     return { submission, intent: admission.intent, plan: admission.plan, key: keyOf(submission) };
   }
 
-  private judge(tenant: string, body: unknown): Admission {
+  private judge(tenant: string, body: unknown): Admission { return admitIntent(body, this.context(tenant)); }
+
+  private context(tenant: string): Parameters<typeof admitIntent>[1] {
     const { capabilities, identity } = this.options;
     // Why not a refusal: there may well be capabilities of these names.
     if (!this.isReady()) throw new OperationalError('CAPABILITIES_UNKNOWN', 'the adapters have not said yet what they can do: try again', { retryable: true });
-    return admitIntent(body, {
-      capabilities: name => capabilities.find(name),
-      connections: name => identity.connections.find(tenant, name)?.data,
-    });
+    return { capabilities: name => capabilities.find(name), connections: name => identity.connections.find(tenant, name)?.data };
   }
 
   /** `{ planId }`, which stands for the intent that was planned. */
@@ -183,7 +202,7 @@ export class IntentIntake {
 
   private async take(submission: Submission): Promise<Submitted> {
     const body = this.read(submission);
-    const admitted = isObject(body) && body['planId'] !== undefined ? await this.fromPlan(submission, body) : this.admitBody(submission, body);
+    const admitted = isObject(body) && body['planId'] !== undefined && submission.interactive !== true ? await this.fromPlan(submission, body) : this.admitBody(submission, body);
     return admitted.key === undefined ? this.store(await checked(admitted)) : this.storeOnce(admitted.key, admitted);
   }
 
@@ -252,7 +271,7 @@ export class IntentIntake {
     const digest = isSealed ? await vault.keyedDigest({ tenant, workflow }, intent as unknown as Json) : canonicalDigest(intent);
     const start: StartWorkflow = {
       workflow, intent: id, ...(signedBy === undefined || idempotencyKey === undefined ? {} : { intentKnownAs: idempotencyKey }), agent: principal, goal: intent.goal, mode: intent.mode, onFailure: intent.onFailure,
-      deadlineMs: intent.deadlineMs, labels: intent.labels, digest, steps: withCommitment(steps, name => this.options.capabilities.find(name)),
+      deadlineMs: intent.deadlineMs, labels: intent.labels, digest, steps: withCommitment(steps, name => this.options.capabilities.find(name)), ...(intent.interactive === undefined ? {} : { interactive: intent.interactive }),
     };
     const at = new Date(clock.now()).toISOString();
     const state: IntentState = { subjects: intent.subjects, dependsOn: intent.steps.map(step => step.dependsOn) };
@@ -307,6 +326,11 @@ export class IntentIntake {
   }
 }
 
+function begun(body: Json): Admission {
+  const admission = admitTransaction(body);
+  return admission.ok ? { ...admission, plan: [] } : admission;
+}
+
 /** Its steps, where they come from a plan: as that holds now. @throws Refusal PLAN_STALE */
 async function checked(admitted: AdmittedIntent): Promise<AdmittedIntent> {
   return admitted.from === undefined ? admitted : { ...admitted, plan: await admitted.from.check() };
@@ -318,11 +342,11 @@ const keyOf = ({ principal, idempotencyKey }: Submission): string | undefined =>
 export function recordOf(row: StoredRow): IntentRecord {
   const { start, at } = startOf(row)!;
   const { subjects, dependsOn } = row.state as unknown as IntentState;
-  const { goal, mode, onFailure, deadlineMs, labels } = start;
+  const { goal, mode, onFailure, deadlineMs, labels, interactive } = start;
   return {
     id: row.stream, workflow: start.workflow, digest: start.digest, tenant: row.tenant, agent: start.agent.id, createdAt: at,
     intent: {
-      goal, mode, onFailure, deadlineMs, labels, subjects,
+      goal, mode, onFailure, deadlineMs, labels, subjects, ...(interactive === undefined ? {} : { interactive }),
       steps: start.steps.filter(step => !isEngineStep(step)).map(({ id, capability, input, timeoutMs, attemptsMax }, index) => ({ id, capability, input, dependsOn: dependsOn[index]!, timeoutMs, retry: { attemptsMax } })),
     },
   };

@@ -12,11 +12,12 @@ import { PoliciesController } from './policies.controller';
 import { RolesController } from './roles.controller';
 import { SystemController } from './system.controller';
 import { TenantsController } from './tenants.controller';
+import { TransactionsController } from './transactions.controller';
 import { WorkflowsController } from './workflows.controller';
 import { routesOf } from '../http/route';
 
 export const CONTROLLERS = [
-  IntentsController, PlansController, WorkflowsController, CapabilitiesController, AgentsController, TenantsController, ConnectionsController, RolesController, PoliciesController,
+  IntentsController, PlansController, WorkflowsController, TransactionsController, CapabilitiesController, AgentsController, TenantsController, ConnectionsController, RolesController, PoliciesController,
   KillSwitchesController, AuditController, OperationsController, McpController, SystemController, LaterController,
 ];
 

@@ -1,15 +1,11 @@
 import { Controller } from '@nestjs/common';
 import { Route, type Access, type Method, type Reply, type RouteDefinition } from '../http/route';
 
-const SEND_AN_INTENT = 'hand the steps in as one intent with POST /v1/intents; policy decides each before it runs, and all is undone if one fails';
 const PEOPLE = 'the administrator\'s token stands for the person `admin`';
 const ROLES = 'permit it with PUT /v1/roles/:name and give the agent the role';
 
 /** Promised, and not there yet: what to do instead. */
 const LATER: readonly (readonly [Method, string, Access, string])[] = [
-  ['POST', '/v1/workflows', 'principal', SEND_AN_INTENT],
-  ['POST', '/v1/workflows/:id/steps', 'principal', SEND_AN_INTENT],
-  ['POST', '/v1/workflows/:id/commit', 'principal', 'a workflow commits by itself when its last step has succeeded'],
   ['POST', '/v1/workflows/:id/redo', 'principal', 'hand the intent in again with another `Idempotency-Key`'],
   ...both('/v1/people', 'admin', PEOPLE),
   ['POST', '/v1/people', 'admin', PEOPLE],

@@ -1,22 +1,25 @@
 import { ENDED, WORKFLOW_FACT_OF_TYPE } from './facts';
 import { expandResources, isEngineStep } from '@aifirst/contracts';
-import type { CloudEvent, RecordedDecision, Residue, StartWorkflow, StepDecision, StepView, WorkflowFact, WorkflowStatus, WorkflowView } from '@aifirst/contracts';
+import type { CloudEvent, PlannedStep, RecordedDecision, Residue, StartWorkflow, StepDecision, StepView, WorkflowFact, WorkflowStatus, WorkflowView } from '@aifirst/contracts';
 import { blockedActions, pausedActions, reasonOf, resolutions } from './actions';
 
 /** A workflow that was taken in and of which nothing is known yet. */
 export function pendingView(start: StartWorkflow, tenant: string, at: string): WorkflowView {
   return {
-    id: start.workflow, intentId: start.intent, tenant, status: 'pending', statusReason: null, goal: start.goal, agent: start.agent.id, mode: start.mode, labels: start.labels,
+    id: start.workflow, intentId: start.intent, tenant, status: start.interactive === undefined ? 'pending' : 'running', statusReason: null, goal: start.goal, agent: start.agent.id, mode: start.mode, labels: start.labels,
+    ...(start.interactive === undefined ? {} : { interactive: { ...start.interactive, committing: false } }),
     // Why: steps of the engine's own come last, and say nothing that the workflow's status does not.
-    steps: start.steps.filter(step => !isEngineStep(step)).map((step): StepView => ({
-      id: step.id, capability: step.capability, status: 'pending', statusReason: null, attempts: 0, risk: step.risk, decision: null,
-      // As far as the input is known: what was denied shows what it would have touched.
-      resources: expandResources(step.resources, step.connection, step.input).map(({ uri }) => uri), output: null, error: null,
-      undo: null, undoableUntil: null, startedAt: null, endedAt: null,
-    })),
+    steps: start.steps.filter(step => !isEngineStep(step)).map(pendingStep),
     residue: [], createdAt: at, endedAt: null,
   };
 }
+
+const pendingStep = (step: PlannedStep): StepView => ({
+  id: step.id, capability: step.capability, status: 'pending', statusReason: null, attempts: 0, risk: step.risk, decision: null,
+  // As far as the input is known: what was denied shows what it would have touched.
+  resources: expandResources(step.resources, step.connection, step.input).map(({ uri }) => uri), output: null, error: null,
+  undo: null, undoableUntil: null, startedAt: null, endedAt: null,
+});
 
 /**
  * The view after a fact. A view begins with `IntentSubmitted`; one that begins in the middle is null, for the caller to ask
@@ -27,8 +30,11 @@ export function foldView(view: WorkflowView | null, event: CloudEvent): Workflow
   if (name === undefined) return view;
   const fact = { ...event.data, name } as unknown as WorkflowFact;
   if (fact.name === 'IntentSubmitted') return view ?? pendingView(fact.start, event.tenant, event.time);
-  return view === null ? null : apply(view, fact, event.time);
+  return view === null ? null : whileCommitting(apply(view, fact, event.time));
 }
+
+/** A transaction that waits for its last steps shows so whenever it runs. */
+const whileCommitting = (view: WorkflowView): WorkflowView => (view.interactive?.committing === true && view.status === 'running' ? { ...view, status: 'committing' } : view);
 
 function apply(view: WorkflowView, fact: Exclude<WorkflowFact, { name: 'IntentSubmitted' }>, at: string): WorkflowView {
   const step = (index: number, change: Partial<StepView>): WorkflowView => {
@@ -37,6 +43,7 @@ function apply(view: WorkflowView, fact: Exclude<WorkflowFact, { name: 'IntentSu
   };
   const settled = (change: Partial<StepView>): Partial<StepView> => ({ statusReason: null, endedAt: at, ...change });
   switch (fact.name) {
+    case 'StepAdded': return { ...view, steps: [...view.steps, pendingStep(fact.plan)] };
     case 'PolicyAsked': case 'LocksTaken': case 'LocksLost': return view;
     case 'PolicyDecided': return decided(view, fact, at);
     case 'StepStarted': return {
@@ -87,7 +94,7 @@ function apply(view: WorkflowView, fact: Exclude<WorkflowFact, { name: 'IntentSu
       steps: view.steps.map(one => ({ ...one, status: 'pending', statusReason: null, decision: null, output: null, error: null, undo: null, undoableUntil: null, startedAt: null, endedAt: null })),
     };
     case 'RollbackParked': return { ...view, status: 'rollbackBlocked', statusReason: reasonOf(fact.code, fact.reason, at, blockedActions(view.id, unsettled(view))) };
-    case 'WorkflowCommitting': return { ...view, status: 'committing', statusReason: null };
+    case 'WorkflowCommitting': return { ...view, status: 'committing', statusReason: null, ...(view.interactive === undefined ? {} : { interactive: { ...view.interactive, committing: true } }) };
     case 'WorkflowEnded': return ended(view, fact, at);
   }
 }
@@ -128,7 +135,7 @@ const unsettled = (view: WorkflowView): string[] =>
 
 function resumedStatus(view: WorkflowView): WorkflowStatus {
   if (view.steps.some(step => step.undo !== null && step.undo.status !== 'done' && step.undo.status !== 'skipped')) return 'rollingBack';
-  return view.steps.some(step => step.attempts > 0) ? 'running' : 'pending';
+  return view.interactive !== undefined || view.steps.some(step => step.attempts > 0) ? 'running' : 'pending';
 }
 
 export const hasEnded = (view: WorkflowView): boolean => ENDED.includes(view.status);

@@ -287,11 +287,12 @@ export class WorkflowProjection {
   private now(): number { return this.options.clock.now(); }
 }
 
+const MAY_WAIT: readonly WorkflowView['status'][] = ['pending', 'running', 'committing'];
 const workflowOf = (event: CloudEvent): string => event.subject;
 
 /** With what it stands still for, as far as that is known. Not stored: it passes without a fact. */
 function shown({ view, waitsFor }: Kept): WorkflowView {
-  if (waitsFor === null || waitsFor === undefined || view.statusReason !== null || (view.status !== 'pending' && view.status !== 'running')) return view;
+  if (waitsFor === null || waitsFor === undefined || view.statusReason !== null || !MAY_WAIT.includes(view.status)) return view;
   const { resource, holder, since } = waitsFor;
   const detail = holder === null ? `waits for \`${resource}\`, for which others were there before it` : `waits for \`${resource}\`, which workflow \`${holder}\` holds`;
   return { ...view, statusReason: reasonOf('LOCKED', detail, new Date(since).toISOString(), [{ method: 'GET', path: '/v1/locks', by: 'an administrator' }]) };

@@ -55,8 +55,8 @@ export function workOf({ message: { topic, event } }: Delivery): Work | null {
 const isCount = (value: Json | undefined): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const areObjects = (value: Json | undefined): value is readonly JsonObject[] => Array.isArray(value) && value.every(isObject);
 
-const fitsStart = ({ agent, steps, deadlineMs }: JsonObject): boolean => isObject(agent) && typeof agent['id'] === 'string' && isCount(deadlineMs)
-  && areObjects(steps) && steps.length > 0 && steps.every(({ id, after, input, resources, timeoutMs, attemptsMax }) =>
+const fitsStart = ({ agent, steps, deadlineMs, interactive }: JsonObject): boolean => isObject(agent) && typeof agent['id'] === 'string' && isCount(deadlineMs)
+  && areObjects(steps) && (interactive === undefined ? steps.length > 0 : steps.length === 0 && isObject(interactive) && isCount(interactive['idleTimeoutMs'])) && steps.every(({ id, after, input, resources, timeoutMs, attemptsMax }) =>
   typeof id === 'string' && isObject(input) && areObjects(resources) && isCount(timeoutMs) && isCount(attemptsMax) && Array.isArray(after) && after.every(before => isCount(before as Json) && before < steps.length));
 
 const fitsDecided = ({ question, controlEpoch, decisions }: JsonObject): boolean => isCount(question) && isCount(controlEpoch) && areObjects(decisions)

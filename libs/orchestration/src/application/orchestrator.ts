@@ -328,7 +328,7 @@ export class Orchestrator {
     try {
       const agent = input.type === 'Submitted' ? input.start.agent.id : state!.start.agent.id;
       decision = decide(input, state, {
-        at: round.at, chance: this.#options.chance(), epoch: this.#log.epoch, causation: work.causation, control: this.#options.control.control(state?.tenant ?? work.tenant, agent),
+        at: round.at, chance: this.#options.chance(), epoch: this.#log.epoch, causation: work.causation, control: this.#options.control.control(state?.tenant ?? work.tenant, agent), drivenSince: entry?.since ?? round.at,
       }, work.tenant);
     } catch (error) {
       if (input.type === 'LocksGranted') this.#locks.hold(workflow, state!.locks, round.at);
@@ -345,7 +345,7 @@ export class Orchestrator {
     mine.state = decision.state;
     mine.facts.push(...decision.facts);
     mine.commands.push(...decision.commands);
-    if (answer !== undefined) mine.answers.push(answer);
+    if (answer !== undefined) mine.answers.push(decision.facts.length > 0 ? answer : { resolve: () => answer.resolve(0), reject: answer.reject });
     round.touched.set(workflow, mine);
     if (hasEnded(decision.state) || decision.facts.some(({ fact }) => fact.name === 'LocksLost')) this.#locks.release(workflow);
     // Why: each decision says all that is wanted. Who pauses, fails or waits for policy must neither stand in others' way nor be given anything.
@@ -416,7 +416,7 @@ export class Orchestrator {
   }
 
   #setAlarm(entry: Entry, at: number): void {
-    const next = Math.min(wakeAt(entry.state, at) ?? Infinity, nextResendAt(entry.state, entry.since, entry.resentAt, this.#options.resend) ?? Infinity);
+    const next = Math.min(wakeAt(entry.state, at, entry.since) ?? Infinity, nextResendAt(entry.state, entry.since, entry.resentAt, this.#options.resend) ?? Infinity);
     // Why: an alarm that comes too early costs a look; one per change would fill the heap with deadlines of what has long ended.
     if (next >= entry.alarmAt) return;
     entry.alarmAt = next;

@@ -70,7 +70,7 @@ async function* snapshots(log: Log): AsyncIterable<{ id: string; state: Workflow
     for (const { id, data } of page) {
       const { state, version } = data as unknown as { state: Workflow; version: number };
       // Why: what an earlier release did not know has its beginning; what is undefined is not in JSON.
-      yield { id, version, state: { ...state, traceparent: state.traceparent, steps: state.steps.map(step => ({ ...newStep(), ...step })) } };
+      yield { id, version, state: { ...state, traceparent: state.traceparent, closing: state.closing ?? false, movedAt: state.movedAt ?? state.createdAt, steps: state.steps.map(step => ({ ...newStep(), ...step })) } };
     }
     const last = page.at(-1);
     if (last === undefined || page.length < SNAPSHOTS_PAGE) return;

@@ -4,6 +4,7 @@ import { isEndlesslyProbed, phaseOf } from './commitment';
 import { advanceCommitment, advanceForward, applyControl, probe } from './forward';
 import { losesLocksAt, PROBE_PAUSES_MS, retryDelayMs } from './pauses';
 import { advanceRollback, beginRollback, MAY_STAND, probeUndo, RESTARTS_MAX } from './rollback';
+import { locksRefused } from './transaction';
 import { Turn, type Circumstances, type Decision } from './turn';
 import { hasEnded, isForward, type Workflow } from './workflow';
 
@@ -166,6 +167,7 @@ function undoReport(turn: Turn, report: StepReported): boolean {
 
 function die(turn: Turn, holder: string, wanted: readonly Lock[]): boolean {
   if (!isForward(turn.state)) return false;
+  if (turn.state.start.interactive !== undefined) return locksRefused(turn, holder, wanted);
   const passed = turn.state.steps.some((step, index) => MAY_STAND.includes(step.status) && step.decision?.undoLease === undefined && turn.plan(index).reversibility !== 'readOnly');
   if (passed || turn.state.restarts >= RESTARTS_MAX) {
     // Why such a one: only a step that is ready asks for locks.

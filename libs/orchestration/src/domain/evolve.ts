@@ -8,19 +8,20 @@ export function evolve(state: Workflow | null, recorded: RecordedFact, tenant: s
   const { fact, at } = recorded;
   if (fact.name === 'IntentSubmitted') {
     return {
-      id: fact.start.workflow, start: fact.start, tenant, status: 'pending', createdAt: at, deadlineAt: at + fact.start.deadlineMs,
+      id: fact.start.workflow, start: fact.start, tenant, status: fact.start.interactive === undefined ? 'pending' : 'running', createdAt: at, deadlineAt: at + fact.start.deadlineMs,
       steps: fact.start.steps.map(newStep), questions: 0, paused: null, rollback: null, parkedAt: null, locks: [], locksLost: false, wanted: [], restarts: 0,
-      facts: 1, endedAt: null, traceparent,
+      closing: false, movedAt: at, facts: 1, endedAt: null, traceparent,
     };
   }
   invariant(state !== null, `a workflow begins with \`IntentSubmitted\`, not \`${fact.name}\``);
   invariant(recorded.id === factId(state.id, state.facts + 1), `fact \`${recorded.id}\` does not follow fact ${state.facts} of \`${state.id}\``);
-  return { ...apply(state, fact, recorded), facts: state.facts + 1 };
+  return { ...apply(state, fact, recorded), movedAt: at, facts: state.facts + 1 };
 }
 
 function apply(state: Workflow, fact: Exclude<WorkflowFact, { name: 'IntentSubmitted' }>, { id, at }: RecordedFact): Workflow {
   const step = (index: number, change: Partial<Step>): Workflow => ({ ...state, steps: state.steps.with(index, { ...state.steps[index]!, ...change }) });
   switch (fact.name) {
+    case 'StepAdded': return { ...state, start: { ...state.start, steps: [...state.start.steps, fact.plan] }, steps: [...state.steps, newStep()] };
     case 'PolicyAsked': {
       const steps = [...state.steps];
       for (const { index } of fact.steps) steps[index] = { ...steps[index]!, asked: fact.question, askedAt: at, status: 'pending' };
@@ -88,14 +89,15 @@ function apply(state: Workflow, fact: Exclude<WorkflowFact, { name: 'IntentSubmi
       }),
     };
     case 'RollbackParked': return { ...state, status: 'rollbackBlocked', parkedAt: at };
-    case 'WorkflowCommitting': return { ...state, status: 'committing' };
+    // Why not so for an interactive one: until its last step has ended it can be taken back like any that runs.
+    case 'WorkflowCommitting': return state.start.interactive === undefined ? { ...state, status: 'committing' } : { ...state, closing: true };
     case 'WorkflowEnded': return { ...state, status: fact.status, locks: [], locksLost: false, paused: null, parkedAt: null, endedAt: at };
   }
 }
 
 const forwardStatus = (state: Workflow, steps: readonly Step[]): Workflow['status'] => {
   if (steps.some(s => s.status === 'awaitingApproval')) return 'awaitingApproval';
-  return state.status === 'running' || steps.some(s => s.attempts > 0) ? 'running' : 'pending';
+  return state.start.interactive !== undefined || state.status === 'running' || steps.some(s => s.attempts > 0) ? 'running' : 'pending';
 };
 
 /** Proven not to have happened: ready for the next generation, for which policy has not been asked yet. */

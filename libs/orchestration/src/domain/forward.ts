@@ -4,7 +4,8 @@ import { isEndlesslyProbed, isReadyToCommit, phaseOf } from './commitment';
 import { askCommand, executeCommand, inputOf, probeCommand, resourcesOf } from './commands';
 import { footprintOf } from './plan-facts';
 import { mayAskAt, probeAgainAt, REPORT_GRACE_MS } from './pauses';
-import { beginRollback } from './rollback';
+import { beginRollback, MAY_STAND } from './rollback';
+import { completion, idleAt, isAllSettled, isInteractive, lateLocksOf, skipWhatCannotBe } from './transaction';
 import type { Turn } from './turn';
 import { CONTROL_CODES, isForward, isHeldByControl, isInFlight, type Workflow } from './workflow';
 
@@ -17,7 +18,10 @@ export function advanceForward(turn: Turn): void {
   const { state } = turn;
   if (state.status === 'paused') return parkedFailures(turn);
   if (turn.at >= state.deadlineAt) return fail(turn, 'DEADLINE_EXCEEDED', `the deadline of ${state.start.deadlineMs} ms is over`);
-  if (turnsToFailure(turn) || parksUnknowns(turn) || turn.now.control.epoch === null) return;
+  if (turn.at >= idleAt(state, turn.now.drivenSince)) return beginRollback(turn, 'IDLE', `no step was added for ${state.start.interactive!.idleTimeoutMs} ms`, 'aifirst');
+  if (turnsToFailure(turn) || parksUnknowns(turn)) return;
+  if (isInteractive(state)) skipWhatCannotBe(turn);
+  if (turn.now.control.epoch === null) return;
   startWhatIsReady(turn);
   if (turnsToFailure(turn)) return;
   if (!isReadyToCommit(turn.state)) return endIfDone(turn);
@@ -33,10 +37,16 @@ export function advanceCommitment(turn: Turn): void {
   if (!turnsToFailure(turn)) endIfDone(turn);
 }
 
-function endIfDone(turn: Turn): void { if (isDone(turn.state)) end(turn, 'completed', null, null); }
-const isDone = ({ steps }: Workflow): boolean => steps.every(({ status }) => status === 'succeeded' || status === 'skipped');
+function endIfDone(turn: Turn): void {
+  if (!isDone(turn.state)) return;
+  const { code, reason } = isInteractive(turn.state) ? completion(turn.state) : { code: null, reason: null };
+  end(turn, 'completed', code, reason);
+}
+const isDone = (state: Workflow): boolean => (isInteractive(state) ? state.closing && isAllSettled(state) : state.steps.every(({ status }) => status === 'succeeded' || status === 'skipped'));
 
 function turnsToFailure(turn: Turn): boolean {
+  // Why: its agent sees what failed, and goes on.
+  if (isInteractive(turn.state)) return false;
   const failed = turn.state.steps.findIndex(step => step.status === 'failed');
   if (failed < 0) return false;
   const { code, detail } = turn.step(failed).error!;
@@ -63,11 +73,13 @@ function startWhatIsReady(turn: Turn): void {
     const resolved = inputOf(turn.state, index);
     if (!resolved.ok) {
       turn.record({ name: 'StepFailed', step: turn.plan(index).id, index, generation: step.generation, error: { code: resolved.code, detail: resolved.detail, clean: true }, retryAt: null, decision: step.decision?.fact ?? null });
+      if (isInteractive(turn.state)) continue;
       return;
     }
     if (footprintOf(turn.plan(index), resolved).unknown) {
       // Why: what a step touches must be known to policy and locks before it acts; a sealed value tells them nothing.
       turn.record({ name: 'StepFailed', step: turn.plan(index).id, index, generation: step.generation, error: { code: 'INVALID_INPUT', detail: 'what the step touches is named by a sensitive value, so it can not be known before the act', clean: true }, retryAt: null, decision: step.decision?.fact ?? null });
+      if (isInteractive(turn.state)) continue;
       return;
     }
     if (waitsForControl(turn, index)) continue;
@@ -114,6 +126,7 @@ function askFor(turn: Turn, indices: readonly number[]): void {
 function withLocks(turn: Turn, ready: readonly number[]): readonly number[] {
   if (ready.length === 0) return ready;
   const { state } = turn;
+  if (isInteractive(state)) return withLocksOneByOne(turn, ready);
   if (state.locks.length === 0) {
     // Why all of them: what was done before locks were lost may have to be undone.
     const missing = merged([...state.wanted, ...state.steps.flatMap((step, index) => (step.status === 'skipped' ? [] : locksOf(state, index)))]);
@@ -125,6 +138,20 @@ function withLocks(turn: Turn, ready: readonly number[]): readonly number[] {
   const lacking = new Set(ready.filter(index => missingOf(index).length > 0));
   if (lacking.size > 0) turn.wants = { locks: merged([...lacking].flatMap(missingOf)), late: true };
   return ready.filter(index => !lacking.has(index));
+}
+
+/** A transaction whose steps are not known beforehand holds nothing until the first one that touches something, and then asks for what each one needs. */
+function withLocksOneByOne(turn: Turn, ready: readonly number[]): readonly number[] {
+  const { state } = turn;
+  const isLate = state.locks.length > 0;
+  const lacking = ready.filter(index => lateLocksOf(state, index).length > 0);
+  if (lacking.length > 0) {
+    // Why: what was done before locks were lost may have to be undone, so that it counts as if it were to be done.
+    const standing = isLate ? [] : state.steps.flatMap(({ status }, index) => (MAY_STAND.includes(status) ? [index] : []));
+    // Why one: it must be known whom a refusal is about.
+    turn.wants = { locks: isLate ? lateLocksOf(state, lacking[0]!) : merged([...standing, lacking[0]!].flatMap(index => [...locksOf(state, index)])), late: isLate };
+  }
+  return ready.filter(index => !lacking.includes(index));
 }
 
 function start(turn: Turn, index: number): void {

@@ -2,6 +2,7 @@ import { Refusal } from '@aifirst/kernel';
 import type { PrincipalRef, WorkflowOrder, WorkflowStatus } from '@aifirst/contracts';
 import { end, fail, resumeForward } from './forward';
 import { beginRollback, requestRollback } from './rollback';
+import { addStep, commitTransaction } from './transaction';
 import type { Turn } from './turn';
 import { hasEnded, isForward, isHeldByControl, isInFlight } from './workflow';
 
@@ -13,6 +14,8 @@ export function order(turn: Turn, asked: WorkflowOrder, by: PrincipalRef): void 
     case 'pause': return pause(turn, asked.reason ?? 'paused', by.id);
     case 'resume': return resume(turn, asked.failedStep, by.id);
     case 'resolve': return resolve(turn, asked, by.id);
+    case 'addStep': return addStep(turn, asked.step, by);
+    case 'commit': return commitTransaction(turn, by);
   }
 }
 

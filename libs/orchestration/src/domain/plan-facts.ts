@@ -25,6 +25,14 @@ function factsOf(plan: PlannedStep): PlanFacts {
   return facts;
 }
 
+const bytes = new WeakMap<PlannedStep, number>();
+/** About how much memory a step takes: of its JSON. */
+export function bytesOf(plan: PlannedStep): number {
+  let size = bytes.get(plan);
+  if (size === undefined) bytes.set(plan, size = JSON.stringify(plan).length);
+  return size;
+}
+
 /** Of a step without references. */
 export const plannedInput = (plan: PlannedStep): Resolution => factsOf(plan).resolution;
 

@@ -13,6 +13,8 @@ export interface Circumstances {
   /** `id` of the event that brings the input. */
   readonly causation: string | undefined;
   readonly control: Control;
+  /** Since when somebody drives this workflow: before that nobody could have told it anything. Absent: always. */
+  readonly drivenSince?: number;
 }
 /** What holds this workflow's tenant or agent now. `epoch`: the tenant's control epoch, null: not known (nothing is started then). */
 export interface Control {

@@ -1,14 +1,16 @@
 import { isEndlesslyProbed } from './commitment';
 import { executeCommand, probeCommand, askCommand, undoCommand } from './commands';
 import { LOOK_AGAIN_MS, losesLocksAt, mayAskAt, probeAgainAt, REPORT_GRACE_MS, resendAt, UNDO_REPORT_MS_MAX, type ResendPace } from './pauses';
+import { idleAt } from './transaction';
 import type { Command } from './turn';
 import { hasEnded, isForward, type Step, type Workflow } from './workflow';
 
 /**
  * When time changes something: the driver brings a `Tick` then. null: never.
  * @param after of the last input: what was due by then has had its effect, or waits for something else than time
+ * @param drivenSince see `Circumstances`
  */
-export function wakeAt(state: Workflow, after: number): number | null {
+export function wakeAt(state: Workflow, after: number, drivenSince?: number): number | null {
   if (hasEnded(state)) return null;
   let next = Infinity;
   const consider = (at: number): void => { next = Math.min(next, at > after ? at : after + LOOK_AGAIN_MS); };
@@ -24,6 +26,7 @@ export function wakeAt(state: Workflow, after: number): number | null {
     else if (step.status === 'undoing') consider(step.undo!.status === 'unknown' ? probeAgainAt(step.undo!, isEndlesslyProbed(state, index)) : step.undo!.startedAt + UNDO_REPORT_MS_MAX);
   });
   consider(losesLocksAt(state));
+  consider(idleAt(state, drivenSince));
   return next === Infinity ? null : next;
 }
 

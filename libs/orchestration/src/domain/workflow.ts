@@ -61,6 +61,10 @@ export interface Workflow {
   /** What it yielded for: taken before it begins again. */
   readonly wanted: readonly Lock[];
   readonly restarts: number;
+  /** Interactive: its agent has said that no step follows. */
+  readonly closing: boolean;
+  /** When its last fact was recorded. */
+  readonly movedAt: number;
   /** Facts so far: the next one's id is `<id>/<facts + 1>`. */
   readonly facts: number;
   readonly endedAt: number | null;
