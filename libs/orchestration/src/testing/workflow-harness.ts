@@ -45,9 +45,9 @@ export class WorkflowHarness {
 
   submit(start: StartWorkflow): this { return this.bring({ type: 'Submitted', start, traceparent: undefined }); }
 
-  /** Answers the last question, as `outcome` says per step. */
-  decided(outcome: (step: string) => Partial<StepDecision> = () => ({})): this {
-    const asked = this.sent.findLast(command => command.name === 'DecidePlan');
+  /** Answers the last question, or that of a number, as `outcome` says per step. */
+  decided(outcome: (step: string) => Partial<StepDecision> = () => ({}), question?: number): this {
+    const asked = this.sent.findLast(command => command.name === 'DecidePlan' && (question === undefined || command.data.question === question));
     if (asked?.name !== 'DecidePlan') throw new Error('policy was not asked');
     return this.bring({
       type: 'Decided',
