@@ -142,3 +142,27 @@ describe('the view of a workflow', () => {
     expect(WORKFLOW_FACT_NAMES).toHaveLength(24);
   });
 });
+
+describe('the view of an interactive transaction', () => {
+  const BEGUN = aStart({ workflow: ID, steps: [], interactive: { idleTimeoutMs: 1_000 } });
+  const plan = { ...one, id: 'a' };
+  const shown = (...facts: Fact[]): WorkflowView => facts.reduce<WorkflowView>((view, fact) => foldView(Object.freeze(view), event(fact))!, pendingView(BEGUN, 'default', AT));
+  const added: Fact = { name: 'StepAdded', step: 'a', index: 0, plan };
+
+  it('runs from the beginning, and has each step when it is added', () => {
+    expect(shown()).toMatchObject({ status: 'running', steps: [], interactive: { idleTimeoutMs: 1_000, committing: false } });
+    expect(shown(added, { ...added, step: 'b', index: 1, plan: { ...plan, id: 'b' } }).steps).toMatchObject([{ id: 'a', status: 'pending' }, { id: 'b', status: 'pending' }]);
+    expect(shown(added, started(), succeeded())).toMatchObject({ status: 'running', steps: [{ status: 'succeeded' }] });
+  });
+  it('says that it commits until it has ended, also after a pause', () => {
+    const paused: Fact = { name: 'WorkflowPaused', code: 'PAUSED', reason: 'r', by: 'admin', failed: false };
+    const resumed: Fact = { name: 'WorkflowResumed', by: 'admin', failedStep: null };
+    const committing: Fact = { name: 'WorkflowCommitting', by: 'agent' };
+    expect(shown(paused, resumed).status).toBe('running');
+    expect(shown(added, committing, started())).toMatchObject({ status: 'committing', interactive: { committing: true } });
+    expect([shown(committing, paused).status, shown(committing, paused, resumed).status, shown(committing, rollback).status]).toEqual(['paused', 'committing', 'rollingBack']);
+    expect(shown(committing, { name: 'WorkflowEnded', status: 'completed', code: null, reason: null, residue: [] })).toMatchObject({ status: 'completed', statusReason: null });
+  });
+  it('says why a step was not started', () =>
+    expect(shown(added, { name: 'StepSkipped', step: 'a', index: 0, why: 'DEPENDENCY_FAILED' }).steps[0]).toMatchObject({ status: 'skipped', statusReason: { code: 'DEPENDENCY_FAILED' } }));
+});
