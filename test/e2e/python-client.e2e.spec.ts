@@ -13,6 +13,8 @@ const PACKAGE = join(ROOT, 'clients/python');
 const can = (python: string, program: string): boolean => spawnSync(python, ['-c', program], { stdio: 'ignore' }).status === 0;
 const hasPython = can(PYTHON, 'import sys; sys.exit(sys.version_info < (3, 10))');
 if (!hasPython) process.stderr.write(`The client library for Python is not tried: ${PYTHON} is not there, or older than 3.10 (AIFIRST_TEST_PYTHON)\n`);
+const hasFrameworks = hasPython && can(PYTHON, 'import sys, importlib.util as i; sys.exit(not all(i.find_spec(n) for n in ("httpx", "autogen_agentchat", "autogen_ext", "crewai")))');
+if (hasPython && !hasFrameworks) process.stderr.write(`Agents of AutoGen and CrewAI are not tried: ${PYTHON} has not what clients/python/requirements.txt names (AIFIRST_TEST_PYTHON)\n`);
 const INSTALL_MS_MAX = 240_000;
 const PROGRAM_MS_MAX = 120_000;
 const CAPABILITIES = ['fs.read', 'fs.write', 'fs.append', 'fs.list', 'noop', 'timer.sleep', 'rollback'];
@@ -87,6 +89,16 @@ interface Line { readonly case: string; readonly ok: boolean; readonly said?: Bo
   it('gives capabilities as tools, and does everything without blocking too', async () => {
     const cases = ['as_tools', 'asynchronous'];
     expect(await run('against_server.py', cases)).toEqual(fine(...cases));
+  }, PROGRAM_MS_MAX);
+
+  (hasFrameworks ? it : it.skip)('serves real agents of AutoGen and CrewAI: what they do is recorded, what fails they can read, nothing is left out', async () => {
+    const cases = ['autogen_agent', 'crewai_agent'];
+    expect(await run('frameworks_against_server.py', cases)).toEqual(fine(...cases));
+    for (const framework of ['autogen', 'crewai']) {
+      expect(readFileSync(join(agent.root, `${framework}.txt`), 'utf8')).toBe('by an agent!!');
+      const workflows = await agent.all(`/v1/workflows?label=framework=${framework}`);
+      expect(workflows.map(({ status, labels }: Body) => [status, labels.via])).toEqual([['completed', 'python'], ['completed', 'python'], ['rolledBack', 'python'], ['completed', 'python'], ['completed', 'python']]);
+    }
   }, PROGRAM_MS_MAX);
 
   it('goes on over a restart of the server, with every event once', async () => {
