@@ -46,7 +46,7 @@ export class TransactionsController {
       200: { description: 'the step, which has ended or waits for a person', schema: component('Step'), headers: { 'Idempotent-Replayed': '`true` for a repeat' } },
       202: { description: 'the step, still under way', schema: component('Step'), headers: { Location: 'the workflow', 'Idempotent-Replayed': '`true` for a repeat' } },
     },
-    refusals: [...OF_BODY, 'NOT_FOUND', 'FORBIDDEN', 'WRONG_STATE', 'IDEMPOTENCY_CONFLICT', 'ERASED', 'UNKNOWN_CAPABILITY', 'UNKNOWN_CONNECTION', 'UNKNOWN_STEP', 'CYCLE', 'INVALID_REFERENCE', 'INVALID_INPUT', 'INVALID_PATH', 'INVALID_SQL'],
+    refusals: [...OF_BODY, 'NOT_FOUND', 'FORBIDDEN', 'WRONG_STATE', 'IDEMPOTENCY_CONFLICT', 'UNKNOWN_CAPABILITY', 'UNKNOWN_CONNECTION', 'UNKNOWN_STEP', 'CYCLE', 'INVALID_REFERENCE', 'INVALID_INPUT', 'INVALID_PATH', 'INVALID_SQL'],
   })
   async addStep({ caller, params, query, raw }: Call): Promise<Reply> {
     const { view, step, replayed, isAnswered } = await this.transactions.addStep(caller.principal, params['id']!, raw, waitMsOf(query));
