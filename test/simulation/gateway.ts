@@ -1,5 +1,5 @@
 import { againOf, WorkflowProjection, type WorkflowViews } from '@aifirst/api';
-import { admitIntent, canonicalDigest } from '@aifirst/admission';
+import { admitIntent, admitStep, canonicalDigest } from '@aifirst/admission';
 import { factNumberOf, TOPICS, type CapabilityDescriptor, type Connection, type PlannedStep, type PrincipalRef, type ServiceQuery, type StartWorkflow, type WorkflowOrder } from '@aifirst/contracts';
 import { invariant, OperationalError, type Json, type JsonObject } from '@aifirst/kernel';
 import type { MessageBus } from '@aifirst/bus';
@@ -9,7 +9,7 @@ import { CONNECTIONS, LOCK_BASE } from './capabilities';
 import type { IntentBody } from './intents';
 import type { SimProcess } from './sim-process';
 
-export interface Submission { readonly intent: string; readonly workflow: string; readonly agent: PrincipalRef; readonly body: IntentBody }
+export interface Submission { readonly intent: string; readonly workflow: string; readonly agent: PrincipalRef; readonly body: IntentBody; /** Its steps come one by one, and so long it may be left alone. */ readonly idleTimeoutMs?: number }
 
 const RETRY_MS = 100;
 
@@ -89,16 +89,31 @@ export class GatewayLife {
     await this.projection.ordered(by.tenant, workflow, () => this.query.ask('orchestrator', 'order', { tenant: by.tenant, workflow, by, order }), ORDER_MS);
   }
 
-  private async startOf({ intent, workflow, agent, body }: Submission): Promise<StartWorkflow> {
-    const admission = admitIntent(body, { capabilities: name => this.parts.capabilities.find(capability => capability.name === name), connections: name => connectionOf(agent.tenant, name) ?? undefined });
+  /** A step of an interactive transaction, answered when it is durable. */
+  async addStep({ workflow, agent }: Submission, body: IntentBody['steps'][number]): Promise<void> {
+    const admission = admitStep(body, this.context(agent));
+    invariant(admission.ok, `a made-up step is refused: ${admission.ok ? '' : JSON.stringify(admission.problems)}`);
+    const { after: _, ...step } = await this.sealed(agent, workflow, admission.plan);
+    await this.order(workflow, agent, { order: 'addStep', step: { ...step, digest: canonicalDigest(admission.step), restsOn: admission.restsOn } });
+  }
+
+  private context(agent: PrincipalRef): Parameters<typeof admitIntent>[1] {
+    return { capabilities: name => this.parts.capabilities.find(capability => capability.name === name), connections: name => connectionOf(agent.tenant, name) ?? undefined };
+  }
+
+  private async sealed(agent: PrincipalRef, workflow: string, step: PlannedStep): Promise<PlannedStep> {
+    const { inputSchema } = this.parts.capabilities.find(({ name }) => name === step.capability)!;
+    const input = await this.parts.vault.sealFields({ tenant: agent.tenant, workflow }, inputSchema, step.input) as JsonObject;
+    return { ...step, input, ...(step.connection === null ? {} : { lockBase: LOCK_BASE }) };
+  }
+
+  private async startOf({ intent, workflow, agent, body, idleTimeoutMs }: Submission): Promise<StartWorkflow> {
+    const admission = admitIntent(body, this.context(agent));
     invariant(admission.ok, `a made-up intent is refused: ${admission.ok ? '' : JSON.stringify(admission.problems)}`);
-    const steps: PlannedStep[] = [];
-    for (const step of admission.plan) {
-      const { inputSchema } = this.parts.capabilities.find(({ name }) => name === step.capability)!;
-      const input = await this.parts.vault.sealFields({ tenant: agent.tenant, workflow }, inputSchema, step.input) as JsonObject;
-      steps.push({ ...step, input, ...(step.connection === null ? {} : { lockBase: LOCK_BASE }) });
-    }
     const { goal, mode, onFailure, deadlineMs, labels } = admission.intent;
+    if (idleTimeoutMs !== undefined) return { workflow, intent, agent, goal, mode, onFailure: 'rollback', deadlineMs, labels, digest: canonicalDigest(admission.intent), steps: [], interactive: { idleTimeoutMs } };
+    const steps: PlannedStep[] = [];
+    for (const step of admission.plan) steps.push(await this.sealed(agent, workflow, step));
     return { workflow, intent, agent, goal, mode, onFailure, deadlineMs, labels, digest: canonicalDigest(admission.intent), steps };
   }
 

@@ -26,6 +26,8 @@ export interface Options {
   readonly sensitive: boolean;
   readonly sensitiveImages: boolean;
   readonly sharedCluster: boolean;
+  /** Of all workflows, how many are interactive transactions. Absent: none. */
+  readonly interactive?: number;
   readonly faults: Faults;
 }
 

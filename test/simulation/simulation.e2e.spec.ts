@@ -15,6 +15,11 @@ it.each(seeds(101, 10))('seed %i gives the same trace twice', async seed => {
   expect((await simulate(seed + 1)).hash).not.toBe(first.hash);
 });
 
+it.each(seeds(201, 20))('seed %i with every second workflow an interactive transaction comes to an end without a violation', async seed => {
+  const { violations } = await simulate(seed, { options: { ...optionsOf(seed), interactive: 0.5 } });
+  expect(violations).toEqual([]);
+});
+
 it('ends workflows of three steps in well under a minute on a bus that loses 30 % of all messages for good, and shows them as they are', async () => {
   // Why so many paths: who waits for another's locks waits for that one's losses too.
   const options = {

@@ -4,6 +4,7 @@ import { hasEnded, type Workflow } from '@aifirst/orchestration';
 import { finalChecks } from './checkers/final-checks';
 import { LiveChecks } from './checkers/live-checks';
 import { Cluster } from './cluster';
+import { Conversations } from './conversations';
 import { keepCompiledSchemas } from './compiled-schemas';
 import type { Submission } from './gateway';
 import { History } from './history';
@@ -77,6 +78,7 @@ export async function simulate(seed: number, { plant = NOTHING_PLANTED, traceMax
 class Run {
   private readonly people: People;
   private readonly random: Random;
+  private readonly conversations: Conversations;
   private readonly submissions = new Map<string, Submission>();
   private isOver = false;
 
@@ -86,6 +88,7 @@ class Run {
   ) {
     this.people = new People(cluster, history, new Random(seed, 'people'), options, world);
     this.random = new Random(seed, 'run');
+    this.conversations = new Conversations(cluster, history, world, new Random(seed, 'conversations'), options, what => { checks.violations.push(what); });
   }
 
   async go(): Promise<void> {
@@ -115,6 +118,7 @@ class Run {
     const quietAt = world.now + QUIET_MS;
     if (!await this.until(() => world.now >= quietAt && this.restless() === null, SETTLING_MS_MAX)) { this.stuck('the end'); return; }
     if (!await this.until(() => this.unseen() === null, CAUGHT_UP_MS_MAX)) { this.stuck('views a minute after all is at rest', this.unseen()); return; }
+    this.conversations.check();
     await this.finish(finalChecks(cluster, this.history, this.checks));
   }
 
@@ -124,9 +128,10 @@ class Run {
     for (let i = 0; i < options.workflows; i++) {
       world.after(random.between(0, options.arrivalMs), () => {
         const id = (): string => uuidv7(world.now, count => random.bytes(count));
-        const submission: Submission = { intent: id(), workflow: id(), agent: random.pick(this.people.agents), body: maker.next() };
+        const submission: Submission = { intent: id(), workflow: id(), agent: random.pick(this.people.agents), body: maker.next(), ...this.conversations.manner() };
         this.submissions.set(submission.workflow, submission);
         this.submit(submission);
+        if (submission.idleTimeoutMs !== undefined) void this.conversations.hold(submission);
       });
     }
   }

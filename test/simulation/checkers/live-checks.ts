@@ -87,6 +87,10 @@ export class LiveChecks {
         break;
       case 'StepUndoBlocked': this.isBlockedByOthers(key('undo'), String(fact['code']), after.id); break;
       case 'LocksTaken': this.takers.add(after.id); break;
+      case 'StepAdded': if (before?.closing !== false || !['running', 'awaitingApproval'].includes(before.status)) this.wrong('transactions', `${after.id} takes a step while it is \`${before?.status ?? 'nothing'}\``); break;
+      case 'RollbackStarted':
+        if (fact['code'] === 'IDLE' && before!.steps.some(({ status }) => !['succeeded', 'failed', 'skipped'].includes(status))) this.wrong('transactions', `${after.id} takes itself back as idle while something is pending`);
+        break;
       case 'WorkflowEnded':
         for (const what of disagreements(after, this.effects, true)) this.wrong('all, undone or parked', what);
         if (before !== null && hasEnded(before)) this.wrong('all, undone or parked', `${after.id} ends twice (${event.id})`);
