@@ -22,7 +22,7 @@ export class Conversations {
 
   /** Of the next submission. Draws nothing where there are no transactions, so that seeds stay what they were. */
   manner(): Pick<Submission, 'idleTimeoutMs'> {
-    const share = this.options.interactive ?? 0;
+    const { interactive: share } = this.options;
     return share > 0 && this.random.happens(share) ? { idleTimeoutMs: this.random.between(5_000, 60_000) } : {};
   }
 

@@ -26,8 +26,8 @@ export interface Options {
   readonly sensitive: boolean;
   readonly sensitiveImages: boolean;
   readonly sharedCluster: boolean;
-  /** Of all workflows, how many are interactive transactions. Absent: none. */
-  readonly interactive?: number;
+  /** Of all workflows, how many are interactive transactions. */
+  readonly interactive: number;
   readonly faults: Faults;
 }
 
@@ -63,6 +63,8 @@ export function optionsOf(seed: number): Options {
   const random = new Random(seed, 'options');
   const sometimes = (share: number, make: () => number): number => (random.happens(share) ? make() : 0);
   const upTo = (most: number): number => Math.round(random.chance() ** 2 * most * 1000) / 1000;
+  // Why of its own: seeds that were here before it stay what they were, but for this.
+  const manners = new Random(seed, 'manners');
   const calm = random.happens(0.05);
   const at = (share: number): number => (calm ? 0 : share);
   return {
@@ -85,6 +87,7 @@ export function optionsOf(seed: number): Options {
     sensitive: random.happens(0.4),
     sensitiveImages: random.happens(0.3),
     sharedCluster: random.happens(0.5),
+    interactive: manners.happens(0.4) ? manners.between(1, 10) / 10 : 0,
     faults: {
       crashPoint: sometimes(at(0.7), () => upTo(0.04)),
       together: random.pick([0, 0.5, 1]),

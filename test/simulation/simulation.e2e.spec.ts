@@ -23,7 +23,7 @@ it.each(seeds(201, 20))('seed %i with every second workflow an interactive trans
 it('ends workflows of three steps in well under a minute on a bus that loses 30 % of all messages for good, and shows them as they are', async () => {
   // Why so many paths: who waits for another's locks waits for that one's losses too.
   const options = {
-    ...optionsOf(7), workflows: 40, arrivalMs: 2_000, faultsMs: 180_000, graph: 'chain' as const, stepsMax: 3, paths: 1_000, references: 0, hopeless: 0, forbidden: 0, irreversible: 0,
+    ...optionsOf(7), workflows: 40, arrivalMs: 2_000, faultsMs: 180_000, graph: 'chain' as const, stepsMax: 3, paths: 1_000, references: 0, interactive: 0, hopeless: 0, forbidden: 0, irreversible: 0,
     deadlineMsMin: 600_000, timeoutMsMin: 30_000, onFailure: { rollback: 1, pause: 0, keep: 0 }, faults: { ...CALM, drop: 0.3 },
   };
   const took: number[] = [];
