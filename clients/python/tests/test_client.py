@@ -202,6 +202,14 @@ def test_it_waits_no_longer_than_asked() -> None:
     assert caught.value.workflow_id == ID and caught.value.workflow is not None and caught.value.workflow.status == "running"
 
 
+def test_who_can_not_wait_for_the_end_is_told_that_it_goes_on() -> None:
+    with scripted(submitted(), workflow("running"), problem(503, "UNAVAILABLE", headers={"retry-after": "90"})) as server, client(server.url) as calls:
+        began = time.monotonic()
+        with pytest.raises(Unavailable, match="was taken and goes on: wait for it again after 90 s, and do not hand it in again") as caught:
+            calls.run(intent(), timeout=2)
+        assert caught.value.workflow_id == ID and time.monotonic() - began < 5
+
+
 FAILED = step("a", "failed", error={"code": "NOT_FOUND", "detail": "nothing there", "clean": True}, output=None)
 UNDONE = step("b", "undone", undo={"status": "done", "verified": True, "reason": None})
 DENIED = step("a", "failed", error={"code": "POLICY_DENIED", "detail": "nothing permits it", "clean": True})
