@@ -43,16 +43,17 @@ interface Line { readonly case: string; readonly ok: boolean; readonly said?: Bo
   }, INSTALL_MS_MAX);
   afterAll(async () => { await stack?.stop(); rmSync(folder, { recursive: true, force: true }); });
 
+  function environment(): Record<string, string> {
+    const { PATH = '', HOME = '' } = process.env;
+    return {
+      PATH, HOME, LANG: 'C.UTF-8', PYTHONDONTWRITEBYTECODE: '1', ...(installed ? {} : { PYTHONPATH: join(PACKAGE, 'src') }), AIFIRST_URL: stack.url, AIFIRST_TOKEN: agent.token!, CONNECTION: agent.connection.name,
+      CREWAI_DISABLE_TELEMETRY: 'true', CREWAI_TRACING_ENABLED: 'false', OTEL_SDK_DISABLED: 'true', CREWAI_STORAGE_DIR: join(folder, 'crewai'),
+    };
+  }
+
   /** @returns what the program printed, a line for each case */
   async function run(program: string, cases: readonly string[], onLine: (line: Line) => void = () => undefined): Promise<Line[]> {
-    const { PATH = '', HOME = '' } = process.env;
-    const child = spawn(python, [join(PACKAGE, 'tests', program), ...cases], {
-      stdio: ['ignore', 'pipe', 'pipe'], timeout: PROGRAM_MS_MAX,
-      env: {
-        PATH, HOME, LANG: 'C.UTF-8', PYTHONDONTWRITEBYTECODE: '1', ...(installed ? {} : { PYTHONPATH: join(PACKAGE, 'src') }), AIFIRST_URL: stack.url, AIFIRST_TOKEN: agent.token!, CONNECTION: agent.connection.name,
-        CREWAI_DISABLE_TELEMETRY: 'true', CREWAI_TRACING_ENABLED: 'false', OTEL_SDK_DISABLED: 'true', CREWAI_STORAGE_DIR: join(folder, 'crewai'),
-      },
-    });
+    const child = spawn(python, [join(PACKAGE, 'tests', program), ...cases], { stdio: ['ignore', 'pipe', 'pipe'], timeout: PROGRAM_MS_MAX, env: environment() });
     const lines: Line[] = [];
     let [rest, problems] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -84,6 +85,13 @@ interface Line { readonly case: string; readonly ok: boolean; readonly said?: Bo
     const cases = ['live', 'repeated'];
     expect(await run('against_server.py', cases)).toEqual(fine(...cases));
     expect(readFileSync(join(agent.root, 'once.txt'), 'utf8')).toBe('line\nline\n');
+  }, PROGRAM_MS_MAX);
+
+  it('does what the first example of its document says', () => {
+    const example = /<!-- test: python example -->\n```python\n([^]*?)```/.exec(readFileSync(join(ROOT, 'docs/python.md'), 'utf8'))![1]!;
+    const { stdout, stderr, status } = spawnSync(python, ['-c', example.replaceAll('"workspace"', JSON.stringify(agent.connection.name))], { encoding: 'utf8', env: environment(), timeout: PROGRAM_MS_MAX });
+    expect([status, stdout, stderr]).toEqual([0, 'completed\n', '']);
+    expect(readFileSync(join(agent.root, 'letters/42.txt'), 'utf8')).toBe('Dear Ada, …');
   }, PROGRAM_MS_MAX);
 
   it('gives capabilities as tools, and does everything without blocking too', async () => {

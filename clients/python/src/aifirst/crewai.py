@@ -42,7 +42,7 @@ class GovernedTool(BaseTool):  # type: ignore[misc,unused-ignore]
             return json.dumps(self._tool.call(arguments), ensure_ascii=False)
         except AiFirstError as error:
             # Why without `code`: the text begins with it.
-            return ToolFailure(message=str(error), retryable=isinstance(error, Unavailable), details={"code": error.code})
+            return ToolFailure(message=str(error), retryable=isinstance(error, Unavailable) and not error.perhaps_done and error.workflow_id is None, details={"code": error.code})
 
 
 def _arguments(described: ToolDescription) -> type[BaseModel]:
