@@ -18,6 +18,7 @@ import { Capabilities } from './intake/capabilities';
 import { IntentIntake } from './intake/intent-intake';
 import { IntentTopicIntake, type IntentTopicOptions } from './kafka-intake/intent-topic-intake';
 import { Plans } from './plans/plans';
+import { Rollbacks } from './rollbacks/rollbacks';
 import { CONTROLLERS, ROUTES } from './routes';
 import { EventStreams } from './routes/event-streams';
 import { GatewayIds } from './routes/gateway-ids';
@@ -25,6 +26,7 @@ import { DeadLetterOffices } from './routes/operations.controller';
 import { SystemPages, type ReadinessCheck } from './routes/system.controller';
 import { Unsealing } from './routes/unsealing';
 import type { CatchUpPace } from './views/catch-up';
+import type { BaseOf } from './views/touches';
 import { WorkflowProjection } from './views/workflow-projection';
 import type { WorkflowViews } from './views/workflow-views';
 
@@ -96,6 +98,7 @@ interface Parts {
   readonly capabilities: Capabilities;
   readonly intake: IntentIntake;
   readonly plans: Plans;
+  readonly rollbacks: Rollbacks;
   readonly projection: WorkflowProjection;
   readonly streams: EventStreams;
   readonly writer: LogWriter;
@@ -107,8 +110,9 @@ function partsOf(deps: GatewayDeps): Parts {
   const writer = new LogWriter(log, { before: () => crashPoint('gateway.intent.before'), after: () => crashPoint('gateway.intent.after') });
   const identity = new Identity({ writer, clock, ids, query, adminToken });
   const { neighbours } = identity;
+  const baseOf: BaseOf = (tenant, connection) => identity.connections.find(tenant, connection)?.data.lockBase ?? undefined;
   const projection = new WorkflowProjection({
-    views, bus, log, neighbours, clock, logger, sendAgain: intents => intake.sendAgain(intents), ...(deps.catchUp === undefined ? {} : { pace: deps.catchUp }), ...(deps.viewsGroup === undefined ? {} : { group: deps.viewsGroup }),
+    views, bus, log, neighbours, clock, logger, baseOf, sendAgain: intents => intake.sendAgain(intents), ...(deps.catchUp === undefined ? {} : { pace: deps.catchUp }), ...(deps.viewsGroup === undefined ? {} : { group: deps.viewsGroup }),
   });
   const capabilities = new Capabilities(neighbours, clock, logger);
   const idempotencyMs = (deps.idempotencyDays ?? IDEMPOTENCY_DAYS) * DAY_MS;
@@ -116,12 +120,15 @@ function partsOf(deps: GatewayDeps): Parts {
     identity, writer, capabilities, vault, clock, ids, idempotencyMs, planOf: (principal, id) => plans.runnable(principal, id), onAccepted: intent => projection.addPending(intent),
   });
   const plans = new Plans({ identity, writer, capabilities, vault, clock, ids, logger, intake: () => intake });
+  const rollbacks = new Rollbacks({
+    neighbours, vault, clock, baseOf, capability: name => capabilities.find(name), touching: filter => projection.touching(filter), all: (tenant, workflows) => projection.all(tenant, workflows),
+  });
   const intentTopic = deps.intentTopic === undefined ? null : new IntentTopicIntake(deps.intentTopic, { intake, identity, writer, clock, ids, logger, idempotencyMs });
-  return { identity, capabilities, intake, plans, projection, writer, intentTopic, streams: new EventStreams({ identity, projection, clock, logger }) };
+  return { identity, capabilities, intake, plans, rollbacks, projection, writer, intentTopic, streams: new EventStreams({ identity, projection, clock, logger }) };
 }
 
 /** The gateway as a Nest module: its controllers over parts that are made already. */
-function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, plans, projection, streams, intentTopic }: Parts): DynamicModule {
+function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, plans, rollbacks, projection, streams, intentTopic }: Parts): DynamicModule {
   const documents = { openapi: rendered(() => openapi(ROUTES, deps.version)), asyncapi: rendered(() => asyncapi(MESSAGES, deps.version)) };
   const own: ReadinessCheck[] = [
     { name: 'gateway.capabilities', check: () => (capabilities.isLoaded() ? null : 'the adapters have not said yet what they can do') },
@@ -134,7 +141,7 @@ function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, plan
     controllers: [...CONTROLLERS],
     providers: [
       provide(Identity as Type<Identity>, identity), provide(Capabilities as Type<Capabilities>, capabilities), provide(IntentIntake as Type<IntentIntake>, intake),
-      provide(Plans as Type<Plans>, plans), provide(WorkflowProjection as Type<WorkflowProjection>, projection), provide(EventStreams as Type<EventStreams>, streams), provide(GatewayIds as Type<GatewayIds>, new GatewayIds(deps.ids)),
+      provide(Plans as Type<Plans>, plans), provide(Rollbacks as Type<Rollbacks>, rollbacks), provide(WorkflowProjection as Type<WorkflowProjection>, projection), provide(EventStreams as Type<EventStreams>, streams), provide(GatewayIds as Type<GatewayIds>, new GatewayIds(deps.ids)),
       provide(Unsealing as Type<Unsealing>, new Unsealing(deps.vault)), provide(DeadLetterOffices as Type<DeadLetterOffices>, new DeadLetterOffices(deps.query)),
       provide(SystemPages as Type<SystemPages>, new SystemPages([...own, ...deps.readiness], deps.metrics, documents)),
     ],

@@ -1,0 +1,64 @@
+import type { Sealed, UndoPreview, UndoPreviewAnswer } from '@aifirst/contracts';
+import { onlyReads, type DoneStep } from './done-steps';
+import { allBelow, shareAPlace } from './undo-order';
+
+export type UndoOutcome = UndoPreview['outcome'] | 'irreversible' | 'cannotTell';
+export type OnConflict = 'block' | 'skip';
+
+/** A step as the preview of a rollback shows it. `conflicts` hold content: sealed as a whole, or none. */
+export interface PreviewedUndo {
+  /** From 1, in the order in which the steps are taken back. */
+  readonly order: number;
+  readonly id: string;
+  readonly capability: string;
+  readonly outcome: UndoOutcome;
+  readonly summary: string;
+  readonly conflicts: Sealed | readonly [];
+  /** There is more than is shown. */
+  readonly truncated: boolean;
+  /** Why it would not be undone, or can't be told. */
+  readonly reason: string | null;
+}
+
+type Judged = Omit<PreviewedUndo, 'order'>;
+
+/**
+ * What becomes of each step. An adapter sees a step's target as it is now: what steps of the same workflow did there later
+ * is taken back before, so their traces are nobody else's change, and whether there are others beneath can't be seen yet.
+ * @param ordered what is to be taken back, in that order
+ */
+export function judged(all: readonly DoneStep[], ordered: readonly DoneStep[], answers: ReadonlyMap<number, UndoPreviewAnswer>, onConflict: OnConflict): readonly PreviewedUndo[] {
+  const done: { readonly step: DoneStep; readonly judged: Judged; readonly below: ReadonlySet<number> }[] = [];
+  for (const step of ordered) {
+    const own = judgedAlone(step, answers.get(step.index));
+    const later = done.filter(other => shareAPlace(other.step, step));
+    const stuck = done.find(({ judged: other, below, step: one }) => (other.outcome === 'wouldBlock' || other.outcome === 'irreversible') && (below.has(step.index) || (later.some(({ step: at }) => at === one))));
+    done.push({ step, judged: amongOthers(own, later.find(({ judged: { outcome } }) => outcome !== 'nothingToDo')?.judged, onConflict === 'block' ? stuck?.judged : undefined), below: allBelow(all, step.index) });
+  }
+  const nothing = all.filter(step => !ordered.includes(step) && step.status !== 'pending').map(judgedIdle);
+  return [...done.map(({ judged: one }) => one), ...nothing].map((one, index) => ({ order: index + 1, ...one }));
+}
+
+function judgedAlone({ plan: { id, capability, reversibility } }: DoneStep, answer: UndoPreviewAnswer | undefined): Judged {
+  const none = { id, capability, conflicts: [] as const, truncated: false };
+  if (reversibility === 'irreversible') return { ...none, outcome: 'irreversible', summary: `nothing takes \`${capability}\` back`, reason: 'the capability can not be undone' };
+  if (answer === undefined) return { ...none, outcome: 'cannotTell', summary: '', reason: 'it was not looked at' };
+  if ('error' in answer) return { ...none, outcome: 'cannotTell', summary: '', reason: answer.error.detail };
+  const { outcome, summary, conflicts, truncated } = answer.preview;
+  return { id, capability, outcome, summary, conflicts, truncated, reason: outcome === 'wouldBlock' ? summary : null };
+}
+
+function amongOthers(own: Judged, later: Judged | undefined, stuck: Judged | undefined): Judged {
+  if (own.outcome === 'nothingToDo' || own.outcome === 'irreversible') return own;
+  if (stuck !== undefined) return { ...own, outcome: 'wouldBlock', reason: `waits for step \`${stuck.id}\`, which is taken back before it and can't be` };
+  if (own.outcome === 'wouldBlock' && later !== undefined) {
+    return { ...own, outcome: 'cannotTell', summary: '', conflicts: [], truncated: false, reason: `step \`${later.id}\` did something in the same place afterwards: it is taken back first, and only then it shows whether anything else is in the way` };
+  }
+  return own;
+}
+
+function judgedIdle(step: DoneStep): Judged {
+  const { plan: { id, capability }, status } = step;
+  const reason = status === 'undone' ? 'it is undone already' : status === 'ended' ? 'it was not done' : onlyReads(step) ? 'it only reads' : 'there is nothing of it';
+  return { id, capability, outcome: 'nothingToDo', summary: reason, conflicts: [], truncated: false, reason: null };
+}
