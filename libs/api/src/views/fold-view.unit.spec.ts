@@ -100,7 +100,7 @@ describe('the view of a workflow', () => {
   it('names what is in the way of an undo, and who can act', () => {
     const parked = after(started(), succeeded(), rollback, undoStarted(), blocked, { name: 'RollbackParked', code: 'TARGET_CHANGED', reason: 'could not be undone: `a`' });
     expect(parked).toMatchObject({
-      status: 'rollbackBlocked', statusReason: { code: 'TARGET_CHANGED', actions: [{ method: 'POST', path: `/v1/workflows/${ID}/rollback` }] }, endedAt: null,
+      status: 'rollbackBlocked', statusReason: { code: 'TARGET_CHANGED', actions: [{ path: `/v1/workflows/${ID}/rollback`, body: { preview: true } }, { body: { reason: 'why' } }, { body: { reason: 'why', onConflict: 'skip' } }] }, endedAt: null,
       residue: [{ step: 'a', resource: 'file://docs/0', what: 'still stands', why: 'somebody else changed it' }],
       steps: [{ status: 'undoBlocked', undo: { status: 'blocked', verified: false, reason: 'somebody else changed it' }, statusReason: { code: 'TARGET_CHANGED', detail: 'the content: expected sha256:1, found sha256:2' } }, {}, {}],
     });
