@@ -24,7 +24,10 @@ export class MemoryWorkflowViews implements WorkflowViews {
       if ((this.rows.get(row.view.id)?.sequence ?? -1) > row.sequence) continue;
       const { touches = [], ...rest } = row;
       this.rows.set(row.view.id, structuredClone(rest));
-      for (const touch of touches) this.touched.set(`${row.view.id} ${touch.step} ${touch.name}`, { ...touch, workflow: row.view.id });
+      for (const touch of touches) {
+        const key = `${row.view.id} ${touch.step} ${touch.name}`;
+        if ((this.touched.get(key)?.at ?? -Infinity) < touch.at) this.touched.set(key, { ...touch, workflow: row.view.id });
+      }
       this.doubted.delete(row.view.id);
     }
     this.known = { ...this.known, ...positions };

@@ -74,9 +74,10 @@ describe('what it does not leave out', () => {
   });
   it('is a step of which nobody can tell whether it happened', () => {
     const run = begun([write('a', 'a'), write('b', 'b')]).report('a', 'succeeded').report('b', 'unknown').report('b', 'cannotTell').wait(500).report('b', 'cannotTell').wait(2_000).report('b', 'cannotTell');
-    run.order(SKIP).report('b', 'cannotTell').wait(2_000).report('b', 'cannotTell').report('a', 'succeeded');
+    run.order(SKIP).report('b', 'cannotTell').wait(2_000).report('b', 'cannotTell');
     expect([run.status, run.statusOf('b')]).toEqual(['rollbackBlocked', 'unknown']);
-    expect(run.order({ order: 'resolve', step: 'b', outcome: 'succeeded', reason: 'seen' }).report('b', 'blocked', { conflict }).status).toBe('rolledBack');
+    run.order({ order: 'resolve', step: 'b', outcome: 'succeeded', reason: 'seen' }).report('b', 'blocked', { conflict });
+    expect(run.report('a', 'succeeded').status).toBe('rolledBack');
   });
   it.each(['failed', 'refused'] as const)('is what its adapter has not even looked at (%s)', outcome => {
     const run = begun([write('a', 'a')]).report('a', 'succeeded').order(SKIP).report('a', outcome);
