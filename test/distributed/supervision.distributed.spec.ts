@@ -10,7 +10,7 @@ import { processesOf } from '../support/processes';
 import { Stack } from '../support/stack';
 import { until } from '../support/wait';
 
-const SERVICES = ['gateway', 'orchestrator', 'policy', 'audit', 'adapter-os'] as const;
+const SERVICES = ['gateway', 'orchestrator', 'policy', 'audit', 'adapter-os', 'adapter-sql'] as const;
 const GONE_MS_MAX = 10_000;
 /** A lease that nobody gave back lasts 10 s. */
 const TAKEN_OVER_MS_MAX = 30_000;
@@ -78,7 +78,7 @@ describe('services that a supervisor keeps alive', () => {
     stack = await Stack.prepared();
     await stack.distribution!.prepare();
     const wrong = [
-      [{ PORT: 'many' }, /PORT is "many"/], [{ PORT: '0' }, /PORT is "0"/], [{ PORT: '65520', COPIES: '3' }, /PORT is "65520": it must be from 1 to 65511, because the 15 processes/], [{ LOG_LEVEL: 'loud' }, /LOG_LEVEL is "loud"/], [{ COPIES: 'two' }, /COPIES is "two"/], [{ COPIES: '0' }, /COPIES/], [{ COPIES: 'nobody=2' }, /COPIES/],
+      [{ PORT: 'many' }, /PORT is "many"/], [{ PORT: '0' }, /PORT is "0"/], [{ PORT: '65520', COPIES: '3' }, /PORT is "65520": it must be from 1 to 65509, because the 18 processes/], [{ LOG_LEVEL: 'loud' }, /LOG_LEVEL is "loud"/], [{ COPIES: 'two' }, /COPIES is "two"/], [{ COPIES: '0' }, /COPIES/], [{ COPIES: 'nobody=2' }, /COPIES/],
       [{ KAFKA_BROKERS: '' }, /KAFKA_BROKERS is not set/], [{ KAFKA_BROKERS: 'nowhere' }, /KAFKA_BROKERS is "nowhere"/], [{ DATABASE_URL: '' }, /DATABASE_URL is not set/], [{ DATABASE_URL: 'mysql://x' }, /DATABASE_URL/],
     ] as const;
     for (const [env, said] of wrong) {
@@ -126,8 +126,8 @@ describe('services that a supervisor keeps alive', () => {
     stack = await Stack.prepared();
     await stack.distribution!.prepare();
     const cases = [
-      [['service.js'], {}, /^name the service: .*gateway\|orchestrator/], [['service.js', 'nobody'], {}, /^there is no service `nobody`/], [['service.js', 'adapter-sql'], {}, /^service `adapter-sql` is not built yet/],
-      [['service.js', 'policy'], { KAFKA_BROKERS: '' }, /^policy can't start: KAFKA_BROKERS is not set/], [['service.js', 'audit'], { DATABASE_URL: '' }, /^audit can't start: DATABASE_URL is not set, nor is AUDIT_DATABASE_URL/],
+      [['service.js'], {}, /^name the service: .*gateway\|orchestrator/], [['service.js', 'nobody'], {}, /^there is no service `nobody`/], [['service.js', 'adapter-http'], {}, /^service `adapter-http` is not built yet/],
+      [['service.js', 'policy'], { KAFKA_BROKERS: '' }, /^policy can't start: KAFKA_BROKERS is not set/], [['service.js', 'adapter-sql'], { KAFKA_BROKERS: '' }, /^adapter-sql can't start: KAFKA_BROKERS is not set/], [['service.js', 'audit'], { DATABASE_URL: '' }, /^audit can't start: DATABASE_URL is not set, nor is AUDIT_DATABASE_URL/],
       [['service.js', 'gateway'], { PORT: '70000' }, /^gateway can't start: PORT is "70000"/],
     ] as const;
     for (const [args, env, said] of cases) {
@@ -172,7 +172,7 @@ describe('two copies of every service', () => {
     expectStatus(await agent.run([agent.fs('append', 'a', { path: 'a.txt', content: 'y' })]), 'completed');
     expect(readFileSync(join(agent.root, 'a.txt'), 'utf8')).toBe('xy');
     for (const port of ports) expect([port, (await ask(port, '/health/ready')).status]).toEqual([port, 200]);
-    // SIGTERM ends all ten in time as well.
+    // SIGTERM ends all twelve in time as well.
     expect(await stack.terminate()).toEqual({ code: 0, signal: null });
     await nothingRuns();
   }, 180_000);

@@ -8,7 +8,7 @@ import { Stack } from '../support/stack';
 import { pause, sizeOf } from '../support/wait';
 
 const PASSES = sizeOf('AIFIRST_CRASH_PASSES', isDistributed ? 1 : 2);
-/** Where a restart takes five processes and a lease, and unless told otherwise: what is durable and nobody knows of yet. */
+/** Where a restart takes six processes and a lease, and unless told otherwise: what is durable and nobody knows of yet. */
 const isTried = (point: string): boolean => !isDistributed || (process.env['AIFIRST_CRASH_PASSES'] ?? '') !== '' || point.endsWith('.after');
 const AT_ONCE = 6;
 const DIES_MS_MAX = 30_000;

@@ -5,6 +5,8 @@ export interface Target { readonly pid: number; readonly name: string }
 /** What is done to whom, and what it took until work went on. */
 export interface Injected { readonly what: string; readonly target: string; readonly atMs: number; recoveredMs: number | null }
 
+const STRIKES_A_MINUTE_MAX = 4;
+
 /** Processes of services that run on a data folder. */
 export const servicesOf = (dataDir: string): Target[] =>
   processesOf(dataDir).flatMap(({ pid, command }) => {
@@ -37,6 +39,7 @@ export interface HavocOptions {
 /** Kills, freezes and restarts at random, one after the other, until it is called off. */
 export class Havoc {
   readonly injected: Injected[] = [];
+  private readonly strikesAtMs: number[] = [];
   private frozen = new Map<number, NodeJS.Timeout>();
   private calm = false;
   private probing: Promise<void>[] = [];
@@ -65,7 +68,7 @@ export class Havoc {
     const target = services[Math.floor(chance() * services.length)];
     const dice = chance();
     if (dice < 0.1) { const done = this.note('restart', 'broker'); await bounceBroker(); done(); return; }
-    if (dice < 0.2) { const done = this.note('restart', 'database'); await bounceDatabase(); done(); return; }
+    if (dice < 0.2 && this.mayStrikeDatabase()) { const done = this.note('restart', 'database'); await bounceDatabase(); done(); return; }
     if (target === undefined) return;
     if (dice < 0.65) { const done = this.note('SIGKILL', target.name); signal(target.pid, 'SIGKILL'); done(); return; }
     const sleepMs = least + chance() * (most - least);
@@ -73,6 +76,13 @@ export class Havoc {
     signal(target.pid, 'SIGSTOP');
     this.frozen.set(target.pid, setTimeout(() => { this.frozen.delete(target.pid); signal(target.pid, 'SIGCONT'); }, sleepMs));
     done();
+  }
+
+  /** Why: a server that ends more often within a minute is not started again, and nothing would ever recover. */
+  private mayStrikeDatabase(): boolean {
+    if (this.strikesAtMs.filter(at => at > Date.now() - 60_000).length >= STRIKES_A_MINUTE_MAX) return false;
+    this.strikesAtMs.push(Date.now());
+    return true;
   }
 
   private note(what: string, target: string): () => void {

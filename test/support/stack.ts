@@ -25,8 +25,8 @@ const STOP_MS_MAX = 15_000;
 const OUTPUT_SHOWN = 4_000;
 /** Of eight services, with four copies of each. */
 const PORTS = 40;
-/** Where gateway, orchestrator, policy, audit and adapter-os listen, from the first port on. */
-const SERVICES = [0, 1, 2, 3, 4];
+/** Where gateway, orchestrator, policy, audit, adapter-os and adapter-sql listen, from the first port on. */
+const SERVICES = [0, 1, 2, 3, 4, 6];
 const running = new Set<ChildProcess>();
 // Why: whatever becomes of the test, nothing it started outlives it. A test that is killed is noticed by the runtime's channel to it.
 process.on('exit', () => { for (const child of running) child.kill('SIGKILL'); });

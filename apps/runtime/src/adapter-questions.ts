@@ -1,11 +1,11 @@
 import { answerer } from '@aifirst/bus';
-import type { AdapterQuestions, ServiceQuery } from '@aifirst/contracts';
+import type { AdapterHost, AdapterQuestions, AskedUndoPreview, ServiceQuery, UndoPreviewAnswer } from '@aifirst/contracts';
 import type { ExecutionAdapter, Previewer } from '@aifirst/execution';
 import { Refusal } from '@aifirst/kernel';
 
-/** What the adapters of this process offer, and what they think of a connection. */
-export function answerForAdapters(query: ServiceQuery, adapters: readonly ExecutionAdapter[]): void {
-  const on = answerer<AdapterQuestions>(query, 'adapter-os');
+/** What the adapters of a service offer, and what they think of a connection. */
+export function answerForAdapters(query: ServiceQuery, host: AdapterHost, adapters: readonly ExecutionAdapter[]): void {
+  const on = answerer<AdapterQuestions>(query, host);
   on('capabilities', () => ({ items: adapters.flatMap(adapter => [...adapter.capabilities()]) }));
   on('probeConnection', async ({ connection }) => {
     const adapter = adapters.find(candidate => candidate.name === connection.adapter);
@@ -16,7 +16,9 @@ export function answerForAdapters(query: ServiceQuery, adapters: readonly Execut
   });
 }
 
-/** What a step would do, from when the service has what calls are made of. */
-export function answerForPreviews(query: ServiceQuery, previewer: Previewer): void {
-  answerer<AdapterQuestions>(query, 'adapter-os')('preview', asked => previewer.preview(asked));
+/** What a step would do and what taking it back would, from when the service has what calls are made of. */
+export function answerForPreviews(query: ServiceQuery, host: AdapterHost, previewer: Previewer, previewUndo: (asked: AskedUndoPreview) => Promise<UndoPreviewAnswer>): void {
+  const on = answerer<AdapterQuestions>(query, host);
+  on('preview', asked => previewer.preview(asked));
+  on('previewUndo', previewUndo);
 }

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
-import type { ServiceName } from '@aifirst/contracts';
+import { ADAPTER_HOSTS, type ServiceName } from '@aifirst/contracts';
 import { OperationalError } from '@aifirst/kernel';
 
 export { ensureAdminToken, ensureSecretFile } from './secret-files';
@@ -137,7 +137,7 @@ export function readServiceConfig(env: Environment, service: ServiceName, workin
 }
 
 /** Services whose work copies share; of the others one copy works. */
-const SHARED: readonly ServiceName[] = ['orchestrator', 'adapter-os'];
+const SHARED: readonly ServiceName[] = ['orchestrator', ...ADAPTER_HOSTS];
 export const shardsOf = ({ shards }: Pick<ServiceConfig, 'shards'>, service: ServiceName): number => (SHARED.includes(service) ? shards : 1);
 
 /** Where a service listens unless told otherwise. */

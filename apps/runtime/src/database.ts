@@ -1,6 +1,6 @@
 import type { ClientConfig } from 'pg';
 import { DEAD_LETTER_MIGRATIONS } from '@aifirst/bus';
-import type { ServiceName } from '@aifirst/contracts';
+import type { AdapterHost, ServiceName } from '@aifirst/contracts';
 import { lockDataDir, startEmbeddedPostgres, type EmbeddedPostgres } from '@aifirst/embedded-postgres';
 import { BASE_MIGRATIONS, migrate, type ServiceSchema } from '@aifirst/store';
 import { VAULT_MIGRATIONS, VAULT_SCHEMA } from '@aifirst/vault';
@@ -9,7 +9,7 @@ import { AUDIT_MIGRATIONS } from '@aifirst/audit';
 import { LOCK_MIGRATIONS } from '@aifirst/orchestration';
 import type { RuntimeConfig } from './config';
 
-export type Schema = 'gateway' | 'orchestrator' | 'policy' | 'audit' | 'adapter-os' | 'vault';
+export type Schema = 'gateway' | 'orchestrator' | 'policy' | 'audit' | AdapterHost | 'vault';
 
 export const MIGRATIONS: Readonly<Record<Schema, ServiceSchema['migrations']>> = {
   gateway: [...GATEWAY_MIGRATIONS, ...DEAD_LETTER_MIGRATIONS],
@@ -17,6 +17,7 @@ export const MIGRATIONS: Readonly<Record<Schema, ServiceSchema['migrations']>> =
   policy: [...BASE_MIGRATIONS, ...DEAD_LETTER_MIGRATIONS],
   audit: [...BASE_MIGRATIONS, ...DEAD_LETTER_MIGRATIONS, ...AUDIT_MIGRATIONS],
   'adapter-os': [...BASE_MIGRATIONS, ...DEAD_LETTER_MIGRATIONS],
+  'adapter-sql': [...BASE_MIGRATIONS, ...DEAD_LETTER_MIGRATIONS],
   vault: VAULT_MIGRATIONS,
 };
 export const schemaName = (schema: Schema): string => (schema === 'vault' ? VAULT_SCHEMA : `aifirst_${schema.replaceAll('-', '_')}`);

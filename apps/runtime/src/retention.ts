@@ -77,29 +77,35 @@ export class Sweeper {
 
 export interface Housekeeping {
   readonly retention: Retention;
-  /** null: nothing here can be undone. */
-  readonly sweeper: Sweeper | null;
+  /** One for each journal; none: nothing here can be undone. */
+  readonly sweepers: readonly Sweeper[];
   readonly deadLetters: ReadonlyMap<string, Pick<DeadLetters, 'forget'>>;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'info' | 'warn' | 'debug'>;
 }
 
-export interface HouseParts extends Omit<Housekeeping, 'retention' | 'sweeper'> {
+export interface HouseParts extends Omit<Housekeeping, 'retention' | 'sweepers'> {
   readonly config: Pick<RuntimeConfig, 'undoWindowDays' | 'idempotencyDays' | 'historyDays'>;
-  readonly logs: Readonly<Record<'gateway' | 'orchestrator' | 'policy' | 'journal', Log>>;
+  readonly logs: Readonly<Record<'gateway' | 'orchestrator' | 'policy', Log>>;
+  readonly journals: readonly KeptJournal[];
   readonly audit: Pick<AuditService, 'foldedUpTo'>;
-  readonly journal: Pick<StepJournal, 'sweep'>;
   readonly views: Pick<WorkflowViews, 'positions'>;
   /** Where the marks of age lie. */
   readonly openMarks: () => Promise<Log>;
-  /** What the journal held of workflows that were made before may be gone from now on. */
-  readonly onJournalForgetting: (before: number) => void;
+}
+export interface KeptJournal {
+  readonly log: Log;
+  readonly journal: Pick<StepJournal, 'sweep'>;
+  /** Up to where it needs nothing of another service's log any more. */
+  taken(of: Log): number;
+  /** What it held of workflows that were made before may be gone from now on. */
+  onForgetting(before: number): void;
 }
 
 /** How long each log keeps its rows, and who must have taken them. A workflow that can still be undone has its rows, whatever HISTORY_DAYS says. */
-export function houseOf({ config, logs, audit, journal, views, openMarks, onJournalForgetting, ...rest }: HouseParts): Housekeeping {
+export function houseOf({ config, logs, journals, audit, views, openMarks, ...rest }: HouseParts): Housekeeping {
   const { gateway, orchestrator, policy } = logs;
-  const sweeper = new Sweeper(journal, rest.clock);
+  const kept = journals.map(one => ({ ...one, sweeper: new Sweeper(one.journal, rest.clock) }));
   const history = config.historyDays * DAY_MS;
   const undoable = Math.max(history, config.undoWindowDays * DAY_MS);
   const viewed = (log: Log) => taken(log, () => views.positions());
@@ -109,16 +115,19 @@ export function houseOf({ config, logs, audit, journal, views, openMarks, onJour
       { log: gateway, keptMs: Math.max(history, config.idempotencyDays * DAY_MS), bounds: { orchestrator: taken(gateway, () => orchestrator.positions()), views: viewed(gateway), audit: folded(gateway, audit) } },
       {
         log: orchestrator, keptMs: undoable, keep: () => snapshotted(orchestrator),
-        bounds: { policy: taken(orchestrator, () => policy.positions()), journal: taken(orchestrator, () => logs.journal.positions()), views: viewed(orchestrator), audit: folded(orchestrator, audit) },
+        bounds: {
+          policy: taken(orchestrator, () => policy.positions()), views: viewed(orchestrator), audit: folded(orchestrator, audit),
+          ...Object.fromEntries(journals.map((journal): [string, Bound] => [journal.log.producer, () => journal.taken(orchestrator)])),
+        },
       },
       { log: policy, keptMs: history, bounds: { orchestrator: taken(policy, () => orchestrator.positions()), audit: folded(policy, audit) } },
-      {
-        log: logs.journal, keptMs: undoable, onForgetting: onJournalForgetting,
-        bounds: { orchestrator: taken(logs.journal, () => orchestrator.positions()), undo: (_, nowMs) => sweeper.sweep(nowMs), audit: folded(logs.journal, audit) },
-      },
+      ...kept.map(({ log, sweeper, onForgetting }) => ({
+        log, keptMs: undoable, onForgetting,
+        bounds: { orchestrator: taken(log, () => orchestrator.positions()), undo: (_: number, nowMs: number) => sweeper.sweep(nowMs), audit: folded(log, audit) },
+      })),
     ],
   });
-  return { retention, sweeper, ...rest };
+  return { retention, sweepers: kept.map(({ sweeper }) => sweeper), ...rest };
 }
 
 /**
@@ -141,7 +150,7 @@ export async function houseOfOne({ config, logger, query, stores }: Pick<Ground,
       },
     }],
   });
-  return { retention, sweeper, deadLetters: stores.allLetters(), clock: systemClock, logger };
+  return { retention, sweepers: sweeper === null ? [] : [sweeper], deadLetters: stores.allLetters(), clock: systemClock, logger };
 }
 interface OwnParts { readonly relayed: () => number; readonly views?: Pick<WorkflowViews, 'positions'>; readonly journal?: Pick<StepJournal, 'sweep'>; readonly onForgetting?: (before: number) => void }
 
@@ -164,7 +173,7 @@ export async function retain({ retention, deadLetters, clock, logger }: Housekee
 
 /** Sweeps every minute, retains every hour. @returns what ends it */
 export function keepHouse(housekeeping: Housekeeping): () => Promise<void> {
-  const { retention, sweeper, clock, logger } = housekeeping;
+  const { retention, sweepers, clock, logger } = housekeeping;
   const repeat = (firstMs: number, everyMs: number, work: () => Promise<unknown>, failure: string): () => void => {
     let cancel: () => void = () => undefined;
     let stopped = false;
@@ -175,7 +184,7 @@ export function keepHouse(housekeeping: Housekeeping): () => Promise<void> {
     return () => { stopped = true; cancel(); };
   };
   const ends = [
-    ...(sweeper === null ? [] : [repeat(SWEEP_EVERY_MS, SWEEP_EVERY_MS, () => sweeper.sweep(clock.now()), 'what undo no longer needs could not be let go of')]),
+    ...sweepers.map(sweeper => repeat(SWEEP_EVERY_MS, SWEEP_EVERY_MS, () => sweeper.sweep(clock.now()), 'what undo no longer needs could not be let go of')),
     repeat(FIRST_AFTER_MS, EVERY_MS, () => retain(housekeeping), 'what is old could not be let go of'),
   ];
   return async () => {

@@ -82,23 +82,26 @@ describe('housekeeping', () => {
     const clock = new FakeClock();
     const store = new MemoryStore({ serviceName: 'test' });
     const open = (log: string) => store.open({ log, shard: 0, owner: 'test', takeOver: true });
-    const logs = { gateway: await open('gateway'), orchestrator: await open('orchestrator'), policy: await open('policy'), journal: await open('adapter-os') };
+    const logs = { gateway: await open('gateway'), orchestrator: await open('orchestrator'), policy: await open('policy'), 'adapter-os': await open('adapter-os') };
     const all = Object.fromEntries(Object.values(logs).map(({ producer }) => [producer, 1_000]));
     for (const log of Object.values(logs)) await log.commit({ appends: [1, 2].map(number => aRow(number)), positions: all, lowWater: 1_000 });
     const seen: string[] = [];
     const state = { undoneUpTo: 1_000, sweeps: 0, pieces: 1, lag: 0, isDown: false };
     const house = houseOf({
       config, clock, logs, audit: { foldedUpTo: () => ({ producers: state.lag === 0 ? all : {}, lag: state.lag }) }, views: { positions: async () => all },
-      journal: {
-        sweep: async nowMs => {
-          if (state.isDown) throw new Error('down');
-          state.sweeps++;
-          clock.time += 10_000;
-          return { forgotten: 0, failed: 0, upTo: state.undoneUpTo, more: state.sweeps % state.pieces !== 0, nowMs };
+      journals: [{
+        log: logs['adapter-os'], taken: of => logs['adapter-os'].positions()[of.producer] ?? 0, onForgetting: before => { seen.push(`journal ${before}`); },
+        journal: {
+          sweep: async nowMs => {
+            if (state.isDown) throw new Error('down');
+            state.sweeps++;
+            clock.time += 10_000;
+            return { forgotten: 0, failed: 0, upTo: state.undoneUpTo, more: state.sweeps % state.pieces !== 0, nowMs };
+          },
         },
-      },
+      }],
       deadLetters: new Map([['gateway', { forget: async (before: string) => { seen.push(before); return 1; } }]]),
-      openMarks: () => open('retention'), onJournalForgetting: before => { seen.push(`journal ${before}`); },
+      openMarks: () => open('retention'),
       logger: Object.fromEntries(['info', 'warn', 'debug'].map(level => [level, (fields: { log?: string }, text: string) => { if (level !== 'debug') seen.push(`${level} ${fields.log ?? ''} ${text}`); }])) as unknown as Housekeeping['logger'],
     });
     const left = async () => Promise.all(Object.values(logs).map(async log => (await log.read(0, 10)).length));

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { ensureTopics, KafkaMessageBus, PostgresRelayPositions, type KafkaLogEntry, type KafkaSettings } from '@aifirst/bus-kafka';
-import { stepCommandsTopic, TOPICS } from '@aifirst/contracts';
+import { ADAPTER_HOSTS, stepCommandsTopic, TOPICS } from '@aifirst/contracts';
 import { OperationalError, messageOf } from '@aifirst/kernel';
 import type { Logger } from '@aifirst/observability';
 import { pause, systemClock } from './clock';
@@ -12,7 +12,7 @@ import { recordRefused } from './measuring';
 import { subscribing } from './subscribing';
 
 /** What lies on Kafka between our services. */
-const OUR_TOPICS: readonly string[] = [...Object.values(TOPICS), stepCommandsTopic('adapter-os')];
+const OUR_TOPICS: readonly string[] = [...Object.values(TOPICS), ...ADAPTER_HOSTS.map(stepCommandsTopic)];
 const AGAIN_MS = 500;
 
 export interface OpenBus { readonly bus: KafkaMessageBus; close(): Promise<void> }

@@ -8,7 +8,7 @@ import { MIGRATIONS, schemaName, type Databases, type Schema } from './database'
 
 /** The schemas that a service's process reads and writes. The vault's is shared by those that seal and those that open. */
 export const SCHEMAS: Readonly<Partial<Record<ServiceName, readonly Schema[]>>> = {
-  gateway: ['gateway', 'vault'], orchestrator: ['orchestrator'], policy: ['policy'], audit: ['audit'], 'adapter-os': ['adapter-os', 'vault'],
+  gateway: ['gateway', 'vault'], orchestrator: ['orchestrator'], policy: ['policy'], audit: ['audit'], 'adapter-os': ['adapter-os', 'vault'], 'adapter-sql': ['adapter-sql', 'vault'],
 };
 
 /** Why derived: every copy of a service sets its role's password at its start, and all must set the same. */

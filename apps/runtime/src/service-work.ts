@@ -1,16 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { KafkaRawTopics } from '@aifirst/api';
 import { kafkaClient } from '@aifirst/bus-kafka';
-import type { CapabilityDescriptor, ServiceName } from '@aifirst/contracts';
-import { messageOf, OperationalError } from '@aifirst/kernel';
+import { ADAPTER_HOSTS, type AdapterHost, type ServiceName } from '@aifirst/contracts';
 import type { PolledControl } from '@aifirst/orchestration';
 import { remoteFeed, type ReadinessCheck } from '@aifirst/service-http';
 import { forgottenBefore, type Log } from '@aifirst/store';
-import { pause } from './clock';
+import { systemClock } from './clock';
 import { shardsOf, type ServiceConfig } from './config';
+import { heldUntil } from './earlier-sql';
 import { KEY_BYTES, openVault, type Ground, type Measured } from './ground';
 import { recordTaken } from './measuring';
-import { makeAdapterOs, makeAdapters } from './parts/adapter-os';
+import { Offers } from './offers';
+import { makeAdapter, makeAdapters } from './parts/adapter';
 import { startAudit } from './parts/audit';
 import { makeControl } from './parts/control';
 import { makeGateway } from './parts/gateway';
@@ -46,8 +47,7 @@ export interface Place {
   readonly relayed: () => number;
 }
 
-const AGAIN_MS = 500;
-const PRODUCERS: readonly ServiceName[] = ['gateway', 'orchestrator', 'policy', 'adapter-os'];
+const PRODUCERS: readonly ServiceName[] = ['gateway', 'orchestrator', 'policy', ...ADAPTER_HOSTS];
 
 /** Of each service that is there. Begins it; what ends it is in the place's `ends`. */
 export const WORK: Readonly<Partial<Record<ServiceName, (place: Place) => Promise<Work>>>> = {
@@ -58,7 +58,7 @@ export const WORK: Readonly<Partial<Record<ServiceName, (place: Place) => Promis
     const others: ReadinessCheck[] = [
       { name: 'orchestrator', check: async () => { await query.ask('orchestrator', 'locks', { tenant: null, limit: 1 }); return null; } },
       { name: 'policy', check: async () => { await query.ask('policy', 'controlState', { tenant: 'default' }); return null; } },
-      { name: 'adapter-os', check: async () => { await query.ask('adapter-os', 'capabilities', {}); return null; } },
+      ...ADAPTER_HOSTS.map(name => ({ name, check: async () => { await query.ask(name, 'capabilities', {}); return null; } })),
       { name: 'audit', check: async () => { await query.ask('audit', 'foldedUpTo', {}); return null; } },
     ];
     const adminToken = ensureAdminToken(ground.config.dataDir, ground.config.adminToken);
@@ -92,10 +92,11 @@ export const WORK: Readonly<Partial<Record<ServiceName, (place: Place) => Promis
   },
   policy: async place => {
     const { ground, log } = place;
-    let capabilities = await capabilitiesOf(place);
-    const refresh = setInterval(() => { void ground.query.ask<{ items: CapabilityDescriptor[] }>('adapter-os', 'capabilities', {}).then(({ items }) => { capabilities = items; }, () => undefined); }, 30_000);
-    ground.ends.push(() => { clearInterval(refresh); });
-    const part = await startPolicy(ground, log, () => capabilities);
+    const offers = new Offers(ground.query, systemClock);
+    ground.ends.push(() => { offers.stop(); });
+    // Why waited for: policy decides nothing before it knows what there is.
+    await offers.start(place.isStopping, why => { ground.logger.info({ err: why }, 'waiting for the adapters'); });
+    const part = await startPolicy(ground, log, () => offers.all());
     place.activate();
     ground.ends.push(keepHouse(await houseOfOne(ground, log, { relayed: place.relayed })));
     return { readiness: [], lags: () => part.lags(), depths: () => [] };
@@ -108,28 +109,22 @@ export const WORK: Readonly<Partial<Record<ServiceName, (place: Place) => Promis
     ground.metrics.gauge('aifirst_audit_lag', 'Facts that are not in a log yet', () => [[audit.lag(), {}]]);
     return { readiness: [{ name: 'folding', check: () => { audit.ready(); return null; } }], lags: () => [[audit.lag(), { consumer: 'audit.fold' }]], depths: () => [] };
   },
-  'adapter-os': async place => {
-    const { ground, log } = place;
-    const vault = await openVault(ground);
-    const { adapters } = makeAdapters(ground);
-    place.activate();
-    const control = makeControl(ground);
-    await control.start();
-    let forgotBefore = await forgottenBefore(log, log.producer);
-    const part = makeAdapterOs(ground, { log, adapters, control, vault, forgottenBefore: () => forgotBefore });
-    await part.begin();
-    ground.ends.push(keepHouse(await houseOfOne(ground, log, { relayed: place.relayed, journal: part.journal, onForgetting: before => { forgotBefore = Math.max(forgotBefore, before); } })));
-    return { readiness: [knowsControl(control)], lags: () => part.lags(), depths: () => part.depths() };
-  },
+  ...Object.fromEntries(ADAPTER_HOSTS.map(host => [host, (place: Place) => workOfAdapter(host, place)])),
 };
 
-const knowsControl = (control: PolledControl): ReadinessCheck => ({ name: 'control', check: () => (control.epochOf('default') === null ? 'is not known yet: policy does not answer' : null) });
-
-/** Policy decides nothing before it knows what there is. */
-async function capabilitiesOf({ ground, isStopping }: Place): Promise<readonly CapabilityDescriptor[]> {
-  for (let told = false; !isStopping(); told = true) {
-    try { return (await ground.query.ask<{ items: CapabilityDescriptor[] }>('adapter-os', 'capabilities', {})).items; } catch (error) { if (!told) ground.logger.info({ err: messageOf(error) }, 'waiting for the adapters'); }
-    await pause(AGAIN_MS);
-  }
-  throw new OperationalError('STOPPED', 'the service is being stopped');
+async function workOfAdapter(host: AdapterHost, place: Place): Promise<Work> {
+  const { ground, log, isStopping } = place;
+  const vault = await openVault(ground);
+  const adapters = makeAdapters(host, ground);
+  place.activate();
+  const control = makeControl(ground);
+  await control.start();
+  const sqlHeldUntil = await heldUntil(host, log, ground.query, systemClock, { isStopping, onWaiting: why => { ground.logger.info({ err: why }, 'waiting for adapter-os to say which SQL it has'); } });
+  let forgotBefore = await forgottenBefore(log, log.producer);
+  const part = makeAdapter(ground, host, { log, adapters, control, vault, forgottenBefore: () => forgotBefore, sqlHeldUntil });
+  await part.begin();
+  ground.ends.push(keepHouse(await houseOfOne(ground, log, { relayed: place.relayed, journal: part.journal, onForgetting: before => { forgotBefore = Math.max(forgotBefore, before); } })));
+  return { readiness: [knowsControl(control)], lags: () => part.lags(), depths: () => part.depths() };
 }
+
+const knowsControl = (control: PolledControl): ReadinessCheck => ({ name: 'control', check: () => (control.epochOf('default') === null ? 'is not known yet: policy does not answer' : null) });

@@ -1,4 +1,4 @@
-import type { CapabilityDescriptor } from '@aifirst/contracts';
+import type { CapabilityDescriptor, UndoPreview } from '@aifirst/contracts';
 import { invariant, type Clock } from '@aifirst/kernel';
 import type { ActResult, ExecutionAdapter, Image, ProbeResult, StepCall, UndoResult } from '@aifirst/execution';
 import { noop } from './noop';
@@ -34,6 +34,8 @@ export class BuiltinAdapter implements ExecutionAdapter {
   async execute(call: StepCall): Promise<ActResult> { return this.of(call).execute(call); }
   async probe(call: StepCall): Promise<ProbeResult> { return this.of(call).probe(call); }
   async undo(call: StepCall): Promise<UndoResult> { return this.of(call).undo(call); }
+  /** An undo of either always comes to its end. */
+  async previewUndo({ capability }: StepCall): Promise<UndoPreview> { return { outcome: 'wouldUndo', summary: `nothing is to be put back: \`${capability}\` touches nothing`, conflicts: [], truncated: false }; }
   async forget(): Promise<void> {}
 
   private of({ capability }: StepCall): BuiltinCapability {

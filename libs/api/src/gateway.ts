@@ -17,6 +17,7 @@ import type { Traced } from './http/traceparent';
 import { Capabilities } from './intake/capabilities';
 import { IntentIntake } from './intake/intent-intake';
 import { IntentTopicIntake, type IntentTopicOptions } from './kafka-intake/intent-topic-intake';
+import { McpService } from './mcp/mcp-service';
 import { Plans } from './plans/plans';
 import { Rollbacks } from './rollbacks/rollbacks';
 import { CONTROLLERS, ROUTES } from './routes';
@@ -61,6 +62,8 @@ export interface GatewayDeps {
   readonly trustsForwarded?: boolean;
   /** The bus group that follows the facts of workflows. Default `VIEWS_GROUP`; with several copies of the gateway one for each. */
   readonly viewsGroup?: string;
+  /** Pages of these origins may speak MCP, besides those of this machine. Default none. */
+  readonly mcpOrigins?: readonly string[];
 }
 
 /** `route` is the pattern, never the path: ids and names stay out of metrics. `trace`: where the call began a trace of its own. */
@@ -103,6 +106,8 @@ interface Parts {
   readonly streams: EventStreams;
   readonly writer: LogWriter;
   readonly intentTopic: IntentTopicIntake | null;
+  readonly unsealing: Unsealing;
+  readonly mcp: McpService;
 }
 
 function partsOf(deps: GatewayDeps): Parts {
@@ -124,11 +129,13 @@ function partsOf(deps: GatewayDeps): Parts {
     neighbours, vault, clock, baseOf, capability: name => capabilities.find(name), touching: filter => projection.touching(filter), all: (tenant, workflows) => projection.all(tenant, workflows),
   });
   const intentTopic = deps.intentTopic === undefined ? null : new IntentTopicIntake(deps.intentTopic, { intake, identity, writer, clock, ids, logger, idempotencyMs });
-  return { identity, capabilities, intake, plans, rollbacks, projection, writer, intentTopic, streams: new EventStreams({ identity, projection, clock, logger }) };
+  const unsealing = new Unsealing(vault);
+  const mcp = new McpService({ identity, capabilities, intake, plans, projection, unsealing, vault, clock, ids, logger }, { version: deps.version, origins: deps.mcpOrigins ?? [], ids });
+  return { identity, capabilities, intake, plans, rollbacks, projection, writer, intentTopic, unsealing, mcp, streams: new EventStreams({ identity, projection, clock, logger }) };
 }
 
 /** The gateway as a Nest module: its controllers over parts that are made already. */
-function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, plans, rollbacks, projection, streams, intentTopic }: Parts): DynamicModule {
+function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, plans, rollbacks, projection, streams, intentTopic, unsealing, mcp }: Parts): DynamicModule {
   const documents = { openapi: rendered(() => openapi(ROUTES, deps.version)), asyncapi: rendered(() => asyncapi(MESSAGES, deps.version)) };
   const own: ReadinessCheck[] = [
     { name: 'gateway.capabilities', check: () => (capabilities.isLoaded() ? null : 'the adapters have not said yet what they can do') },
@@ -142,7 +149,7 @@ function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, plan
     providers: [
       provide(Identity as Type<Identity>, identity), provide(Capabilities as Type<Capabilities>, capabilities), provide(IntentIntake as Type<IntentIntake>, intake),
       provide(Plans as Type<Plans>, plans), provide(Rollbacks as Type<Rollbacks>, rollbacks), provide(WorkflowProjection as Type<WorkflowProjection>, projection), provide(EventStreams as Type<EventStreams>, streams), provide(GatewayIds as Type<GatewayIds>, new GatewayIds(deps.ids)),
-      provide(Unsealing as Type<Unsealing>, new Unsealing(deps.vault)), provide(DeadLetterOffices as Type<DeadLetterOffices>, new DeadLetterOffices(deps.query)),
+      provide(Unsealing as Type<Unsealing>, unsealing), provide(McpService as unknown as Type<McpService>, mcp), provide(DeadLetterOffices as Type<DeadLetterOffices>, new DeadLetterOffices(deps.query)),
       provide(SystemPages as Type<SystemPages>, new SystemPages([...own, ...deps.readiness], deps.metrics, documents)),
     ],
   };
@@ -154,7 +161,7 @@ function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, plan
  */
 export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const parts = partsOf(deps);
-  const { identity, capabilities, intake, plans, projection, streams, writer, intentTopic } = parts;
+  const { identity, capabilities, intake, plans, projection, streams, writer, intentTopic, mcp } = parts;
   await identity.load();
   await projection.start();
   await capabilities.start();
@@ -170,6 +177,11 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
       done();
     });
   }
+  app.getHttpAdapter().getInstance().addHook('onResponse', (request, reply, done) => {
+    // Why any: roles, policies, agents, connections and switches all bear on what may be called, and are changed rarely.
+    if (definitionOf(request)?.access === 'admin' && request.method !== 'GET' && reply.statusCode < 300) mcp.toolsChanged();
+    done();
+  });
   await app.init();
   await app.getHttpAdapter().getInstance().ready();
   const gateway: Gateway = {
@@ -186,7 +198,9 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
       stopForgetting();
       capabilities.stop();
       streams.endAll();
+      mcp.end();
       projection.release();
+      await mcp.close();
       await app.close();
       identity.refusals.flush();
       await writer.idle();

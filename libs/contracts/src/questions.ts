@@ -106,6 +106,13 @@ export interface AdapterQuestions {
   preview: [AskedPreview, PreviewAnswer];
   /** What would taking this step back do now, by what the journal keeps of it? Leaves no trace at the target. */
   previewUndo: [AskedUndoPreview, UndoPreviewAnswer];
+  /**
+   * Of `adapter-os` alone: SQL of workflows that were made before `until` (ms since 1970; 0: of none) is in its journal and stays
+   * there, as it comes from before there was `adapter-sql` (docs/adr/0039). `source`: whose journal, `adapter-os/<shard>`.
+   */
+  sqlHeldUntil: [{ source: string }, { until: number }];
+  /** A step command whose workflow is in the asked one's journal. Answered when it is in memory: if it is lost then, it is sent again. */
+  takeOver: [{ workflow: string; message: Message }, Record<string, never>];
 }
 
 export interface AuditQuestions {

@@ -29,7 +29,11 @@ export const stepCommandsTopic = (service: AdapterService): string => `aifirst.$
 export type AdapterService = 'adapter-os' | 'adapter-http' | 'adapter-sql' | 'adapter-cloud';
 export type ServiceName = 'gateway' | 'orchestrator' | 'policy' | 'audit' | AdapterService;
 
-/** Which service hosts an adapter. Built-ins ride with the operating system's, and so does SQL until it has a process of its own. */
+/** Which service hosts an adapter: its topic gets the commands, its journal knows what came of them. Built-ins ride with the operating system's. */
 export const SERVICE_OF_ADAPTER: Readonly<Record<string, AdapterService>> = {
-  os: 'adapter-os', builtin: 'adapter-os', http: 'adapter-http', mcp: 'adapter-http', sql: 'adapter-os', cloud: 'adapter-cloud',
+  os: 'adapter-os', builtin: 'adapter-os', http: 'adapter-http', mcp: 'adapter-http', sql: 'adapter-sql', cloud: 'adapter-cloud',
 };
+
+/** Services that host adapters and are there; the others come with their adapters. */
+export const ADAPTER_HOSTS = ['adapter-os', 'adapter-sql'] as const satisfies readonly AdapterService[];
+export type AdapterHost = (typeof ADAPTER_HOSTS)[number];

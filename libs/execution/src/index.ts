@@ -1,6 +1,7 @@
 export * from './execution-adapter';
 export { ConnectionCache, type ConnectionCacheOptions } from './connection-cache';
 export { Previewer, type PreviewerOptions } from './previewer';
+export { UndoPreviewer, type UndoPreviewerOptions } from './undo-previewer';
 export * from './step-journal';
 export type { StepJournalOptions } from './step-journal-options';
 export type { JournalHooks } from './journal-hooks';
@@ -9,4 +10,4 @@ export type { Swept } from './retention';
 export { CONTROL_AGE_MS_MAX, type ControlView } from './leave';
 export { EXECUTE_STEP, PROBE_STEP, STEP_COMMAND_SCHEMAS, UNDO_STEP } from './step-commands';
 export { COMMAND_REFUSED, STEP_PREPARED, STEP_REPORTED } from './journal-rows';
-export { ATTEMPTS_MAX, GENERATIONS_MAX, versionOf, type CallId } from './journal-key';
+export { ATTEMPTS_MAX, GENERATIONS_MAX, madeAt, versionOf, type CallId } from './journal-key';

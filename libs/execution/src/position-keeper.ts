@@ -24,6 +24,9 @@ export class PositionKeeper {
     return sum;
   }
 
+  /** Every batch that came is durably taken over. */
+  isEmpty(): boolean { return this.batches.length === 0; }
+
   /** What the positions would be if these tickets were taken over. null: they would not move. */
   movedBy(tickets: readonly Ticket[]): { readonly positions: Positions; readonly batches: number } | null {
     const taken = new Map<TrackedBatch, number>();

@@ -1,48 +1,29 @@
 import type { AskedPreview, PreviewAnswer, PreviewedChange, SealedPreview, StepPreview } from '@aifirst/contracts';
-import { OperationalError, type Clock, type Json } from '@aifirst/kernel';
+import type { Json } from '@aifirst/kernel';
 import type { Vault } from '@aifirst/vault';
-import { CallMaker, namedError, type Made } from './call-maker';
-import { CannotDo, type ConnectionResolver, type ExecutionAdapter } from './execution-adapter';
-import { within } from './guarded-act';
-import { Gate } from './serialiser';
+import { CallMaker, type Made } from './call-maker';
+import type { ConnectionResolver, ExecutionAdapter } from './execution-adapter';
+import { BoundedLooks, type PreviewBounds } from './preview-bounds';
 import type { Job } from './step-commands';
 
-export interface PreviewerOptions {
+export interface PreviewerOptions extends PreviewBounds {
   readonly adapters: readonly ExecutionAdapter[];
   readonly vault: Vault;
   readonly connections: ConnectionResolver;
-  readonly clock: Clock;
-  /** At once; the rest wait their turn, within their time. Default 8: they read targets that steps work on. */
-  readonly concurrency?: number;
-  /** How long after its time-out an adapter may take to stop by itself. Default 1,000 ms. */
-  readonly graceMs?: number;
 }
-
-const CONCURRENCY = 8;
-const GRACE_MS = 1_000;
 
 /** Asks adapters what a step would do. Nothing is kept here; what holds content leaves sealed under the plan. */
 export class Previewer {
   private readonly maker: CallMaker;
-  private readonly gate: Gate;
+  private readonly looks: BoundedLooks;
 
   constructor(private readonly options: PreviewerOptions) {
     this.maker = new CallMaker(options.adapters, options.vault, options.connections);
-    this.gate = new Gate(options.concurrency ?? CONCURRENCY);
+    this.looks = new BoundedLooks(options);
   }
 
   /** Answers within the time that is given and a little, whatever the target does. */
-  async preview(asked: AskedPreview): Promise<PreviewAnswer> {
-    const { clock, graceMs = GRACE_MS } = this.options;
-    const abort = new AbortController();
-    const ended = await within(clock, asked.timeoutMs, graceMs, abort, () => this.gate.run(async () => {
-      if (abort.signal.aborted) throw abort.signal.reason;
-      return this.make(asked, abort.signal);
-    }));
-    if (ended.end === 'late') return timedOut(asked);
-    if (ended.end === 'returned') return ended.value;
-    return abort.signal.aborted ? timedOut(asked) : failed(ended.error);
-  }
+  preview(asked: AskedPreview): Promise<PreviewAnswer> { return this.looks.look(asked.timeoutMs, signal => this.make(asked, signal)); }
 
   private async make(asked: AskedPreview, signal: AbortSignal): Promise<PreviewAnswer> {
     const making = await this.maker.make(jobOf(asked), signal, true);
@@ -86,12 +67,3 @@ const jobOf = ({ plan, step, index, agent, capability, adapter, connection, conn
     ...(connectionStamp === undefined ? {} : { connectionStamp }),
   },
 });
-
-const timedOut = ({ timeoutMs }: AskedPreview): PreviewAnswer => ({ error: { code: 'TIMEOUT', detail: `not shown within ${timeoutMs} ms`, passing: true } });
-
-/** As the step itself would fail; of anything else no more than its name. */
-function failed(error: unknown): PreviewAnswer {
-  if (error instanceof CannotDo) return { error: { code: error.code, detail: error.message, passing: false } };
-  const passing = error instanceof OperationalError && error.retryable;
-  return { error: { code: error instanceof OperationalError ? error.code : 'ADAPTER_ERROR', detail: `it can't be shown: ${namedError(error)}`, passing } };
-}

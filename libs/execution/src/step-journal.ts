@@ -116,6 +116,9 @@ export class StepJournal {
     return { steps: this.slots.size, waiting: this.room.size(), open: this.writer.lowWater.count() };
   }
 
+  /** Of all that came nothing would have to come again after a crash. */
+  hasTakenAll(): boolean { return this.writer.positions.isEmpty(); }
+
   /** Lets go of what the undo window has closed over, a bounded piece at a time. Call it again while `more`. */
   async sweep(nowMs: number, rowsMax?: number): Promise<Swept> {
     this.mustBeOpen();

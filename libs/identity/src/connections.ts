@@ -1,4 +1,4 @@
-import { SERVICE_OF_ADAPTER, type Connection, type PrincipalRef } from '@aifirst/contracts';
+import { SERVICE_OF_ADAPTER, type AdapterHost, type Connection, type PrincipalRef } from '@aifirst/contracts';
 import { Refusal, type JsonObject, type Problem } from '@aifirst/kernel';
 import { digestOf } from '@aifirst/vault';
 import { connectionProblems } from './connection-config';
@@ -72,7 +72,7 @@ export class Connections {
   }
 
   private probe(connection: Connection): Promise<{ readonly limitations: readonly string[]; readonly lockBase?: string | null }> {
-    const service = SERVICE_OF_ADAPTER[connection.adapter] as 'adapter-os';
+    const service = SERVICE_OF_ADAPTER[connection.adapter] as AdapterHost;
     return this.neighbours.ask(service, 'probeConnection', { connection });
   }
 }

@@ -1,10 +1,9 @@
-import type { AdapterQuestions, AuditQuestions, OrchestratorQuestions, PolicyQuestions, ServiceQuery } from '@aifirst/contracts';
+import type { AdapterHost, AdapterQuestions, AuditQuestions, OrchestratorQuestions, PolicyQuestions, ServiceQuery } from '@aifirst/contracts';
 
-interface Owners {
+interface Owners extends Readonly<Record<AdapterHost, AdapterQuestions>> {
   readonly orchestrator: OrchestratorQuestions;
   readonly policy: PolicyQuestions;
   readonly audit: AuditQuestions;
-  readonly 'adapter-os': AdapterQuestions;
 }
 type Asked<T> = T extends readonly [infer Q, unknown] ? Q : never;
 type Answered<T> = T extends readonly [unknown, infer A] ? A : never;

@@ -7,7 +7,7 @@ const REPEATABLE: readonly Question[] = [
   'connection',
   'facts', 'workflowHeads', 'inUse', 'locks',
   'getRole', 'listRoles', 'missingRoles', 'getPolicy', 'listPolicies', 'validatePolicy', 'policySchema', 'getKillSwitch', 'listKillSwitches', 'applyPrincipal', 'controlState', 'decidePlan',
-  'capabilities', 'probeConnection', 'preview',
+  'capabilities', 'probeConnection', 'preview', 'previewUndo', 'sqlHeldUntil', 'takeOver',
   'entries', 'entry', 'checkpoint', 'tile', 'inclusionProof', 'consistencyProof', 'keys', 'export', 'foldedUpTo',
   'deadLetters',
   'logHead', 'readLog',

@@ -56,6 +56,8 @@ type Locks = OrchestratorQuestions['locks'];
 const WAYS: ReadonlyMap<string, Way> = new Map<string, Way>([
   ['order', ofWorkflow],
   ['facts', ofWorkflow],
+  ['previewUndo', ofWorkflow],
+  ['takeOver', ofWorkflow],
   ['breakLock', (shards, body: { id: string }) => shards.one(shardOf(String(body.id).split('.')[0]!, shards.of), body)],
   ['workflowHeads', async (shards, { workflows }: { workflows: readonly string[] }) => {
     const answers = await Promise.all(Array.from({ length: shards.of }, (_, shard) => workflows.filter(workflow => shardOf(workflow, shards.of) === shard))
@@ -69,6 +71,7 @@ const WAYS: ReadonlyMap<string, Way> = new Map<string, Way>([
   }],
   ['logHead', (shards, body: { source: string }) => shards.one(shardIn(body.source, shards.of), body)],
   ['readLog', (shards, body: { source: string }) => shards.one(shardIn(body.source, shards.of), body)],
+  ['sqlHeldUntil', (shards, body: { source: string }) => shards.one(shardIn(body.source, shards.of), body)],
 ]);
 
 function shardIn(source: string, of: number): number {

@@ -28,6 +28,11 @@ describe('questions to a service whose work is shared', () => {
     expect(asked.map(([address]) => address)).toEqual(WORKFLOWS.map(workflow => `orchestrator.${shardOf(workflow, OF)}`));
   });
 
+  it('take what an undo would do to the shard whose journal has the workflow', async () => {
+    for (const workflow of WORKFLOWS) await sharded(() => ({})).ask('adapter-os', 'previewUndo', { workflow, step: 's' });
+    expect(asked.map(([address]) => address)).toEqual(WORKFLOWS.map(workflow => `adapter-os.${shardOf(workflow, OF)}`));
+  });
+
   it('take a lock to be broken to the shard of the workflow that holds it', async () => {
     await sharded(() => ({})).ask('orchestrator', 'breakLock', { id: `${WORKFLOWS[7]}.Zm9v` });
     expect(asked[0]![0]).toBe(`orchestrator.${shardOf(WORKFLOWS[7]!, OF)}`);

@@ -20,7 +20,7 @@ export interface Listing {
 }
 
 const WORKFLOW_STATUSES = ['pending', 'awaitingApproval', 'running', 'paused', 'committing', 'completed', 'rollingBack', 'rolledBack', 'rollbackBlocked', 'redoing', 'rejected', 'failed', 'cancelled'];
-const SERVICES = ['gateway', 'orchestrator', 'policy', 'audit', 'adapter-os'];
+const SERVICES = ['gateway', 'orchestrator', 'policy', 'audit', 'adapter-os', 'adapter-sql'];
 
 const field = (name: string) => (item: JsonObject): Cell => textOf(item[name]);
 /** To the second: that is what people look for. */

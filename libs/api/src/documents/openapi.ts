@@ -58,10 +58,10 @@ function pathParameters({ path, documented }: RouteDefinition): JsonObject[] {
 const queryParameter = (name: string, { description, schema, required, repeats }: QueryParameter): JsonObject =>
   ({ name, in: 'query', required: required === true, description, schema: repeats === true ? { type: 'array', items: schema } : schema, ...(repeats === true ? { style: 'form', explode: true } : {}) });
 
-const response = ({ description, schema, type, headers }: Answer): JsonObject => ({
+const response = ({ description, schema, type, orAs, headers }: Answer): JsonObject => ({
   description,
   ...(headers === undefined ? {} : { headers: Object.fromEntries(Object.entries(headers).map(([name, meaning]) => [name, { description: meaning, schema: { type: 'string' } }])) }),
-  ...(schema === undefined ? {} : { content: { [type ?? 'application/json']: { schema } } }),
+  ...(schema === undefined ? {} : { content: { [type ?? 'application/json']: { schema }, ...(orAs === undefined ? {} : { [orAs]: { schema: { type: 'string' } } }) } }),
 });
 
 function problems({ access, body, refusals, answers }: RouteDefinition): Record<string, JsonObject> {

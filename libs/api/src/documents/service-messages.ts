@@ -1,4 +1,4 @@
-import { TOPICS, eventType, stepCommandsTopic } from '@aifirst/contracts';
+import { ADAPTER_HOSTS, TOPICS, eventType, stepCommandsTopic } from '@aifirst/contracts';
 import type { JsonObject } from '@aifirst/kernel';
 import { conflict, decision, lease, principal, risk, stepError, weighed, type MessageDescription } from './message-parts';
 import { any, flag, listOf, oneOf, open, orNull, text, uuid, whole } from './schemas';
@@ -27,7 +27,8 @@ const reported = open({
   probe: whole(), output: any, error: stepError, actSequence: whole(), verified: flag, reason: text(), conflict, undoableUntil: whole(),
 }, ['output', 'error', 'actSequence', 'verified', 'reason', 'conflict', 'undoableUntil']);
 
-const adapter = (name: string, summary: string, data: JsonObject): MessageDescription => ({ topic: stepCommandsTopic('adapter-os'), type: eventType('execution', name), summary, data });
+/** The same for every service that hosts adapters. */
+const adapters = (name: string, summary: string, data: JsonObject): MessageDescription[] => ADAPTER_HOSTS.map(host => ({ topic: stepCommandsTopic(host), type: eventType('execution', name), summary, data }));
 const outcome = (name: string, summary: string, data: JsonObject): MessageDescription => ({ topic: TOPICS.stepEvents, type: eventType('execution', name), summary, data });
 const control = (name: string, summary: string, fields: Readonly<Record<string, JsonObject>>, optional: readonly string[] = []): MessageDescription =>
   ({ topic: TOPICS.controlEvents, type: eventType('policy', name), summary, data: open(fields, optional) });
@@ -36,9 +37,9 @@ const scope = open({ kind: oneOf('all', 'agent'), id: text() }, ['id']);
 export const SERVICE_MESSAGES: readonly MessageDescription[] = [
   { topic: TOPICS.decisionCommands, type: eventType('policy', 'DecidePlan'), summary: 'May these steps be done?', data: decidePlan },
   { topic: TOPICS.decisionEvents, type: eventType('policy', 'PlanDecided'), summary: 'They may, or not, or not yet.', data: planDecided },
-  adapter('ExecuteStep', 'Do a step.', open(command)),
-  adapter('UndoStep', 'Take a step back.', open({ ...command, onConflict: oneOf('block', 'skip', 'force') })),
-  adapter('ProbeStep', 'What came of a step or its undo?', open({ ...command, direction, probe: whole(1) })),
+  ...adapters('ExecuteStep', 'Do a step.', open(command)),
+  ...adapters('UndoStep', 'Take a step back.', open({ ...command, onConflict: oneOf('block', 'skip', 'force') })),
+  ...adapters('ProbeStep', 'What came of a step or its undo?', open({ ...command, direction, probe: whole(1) })),
   outcome('StepPrepared', 'The before-image is kept; the act comes next.', open({ workflow: uuid, step: text(), generation: whole(1), direction, capability: text() })),
   outcome('StepReported', 'What came of it.', reported),
   outcome('CommandRefused', 'A command without a valid seal, or of an old epoch: nothing was done.', open({ workflow: text(), step: text(), code: text(), detail: text() })),

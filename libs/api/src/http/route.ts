@@ -10,7 +10,7 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 export type Access = 'public' | 'principal' | 'admin';
 
 export interface QueryParameter { readonly description: string; readonly schema: JsonObject; readonly required?: boolean; /** May stand more than once: see `valuesOf`. */ readonly repeats?: boolean }
-export interface Answer { readonly description: string; readonly schema?: JsonObject; /** Default `application/json`. */ readonly type?: string; readonly headers?: Readonly<Record<string, string>> }
+export interface Answer { readonly description: string; readonly schema?: JsonObject; /** Default `application/json`. */ readonly type?: string; /** The same in another form, as the caller wishes or the answer needs. */ readonly orAs?: string; readonly headers?: Readonly<Record<string, string>> }
 
 /** One entry of the route table: it is served from this and documented from this. */
 export interface RouteDefinition {

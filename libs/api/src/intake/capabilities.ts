@@ -1,18 +1,16 @@
 import { prepareAdmission, prepareCapability } from '@aifirst/admission';
-import type { AdapterService, CapabilityDescriptor } from '@aifirst/contracts';
+import { ADAPTER_HOSTS, type AdapterHost, type CapabilityDescriptor } from '@aifirst/contracts';
 import type { Neighbours } from '@aifirst/identity';
 import { messageOf, type Clock } from '@aifirst/kernel';
 import type { GatewayLogger } from '../http/edge';
 
-/** Services that host adapters here. */
-const HOSTS = ['adapter-os'] as const;
 const REFRESH_MS = 30_000;
 const RETRY_MS = 500;
 
 /** What there is to call, as the adapters said last. */
 export class Capabilities {
   private byName = new Map<string, CapabilityDescriptor>();
-  private readonly offered = new Map<AdapterService, readonly CapabilityDescriptor[]>();
+  private readonly offered = new Map<AdapterHost, readonly CapabilityDescriptor[]>();
   private loaded = false;
   private stopped = false;
   private cancel: (() => void) | null = null;
@@ -38,7 +36,7 @@ export class Capabilities {
 
   /** Each host by itself: what one that does not answer offered last, it offers still. @throws what kept one from answering */
   private async refresh(): Promise<void> {
-    const answers = await Promise.allSettled(HOSTS.map(async host => { this.offered.set(host, (await this.neighbours.ask(host, 'capabilities', {})).items); }));
+    const answers = await Promise.allSettled(ADAPTER_HOSTS.map(async host => { this.offered.set(host, (await this.neighbours.ask(host, 'capabilities', {})).items); }));
     const next = new Map<string, CapabilityDescriptor>();
     for (const descriptor of [...this.offered.values()].flat()) {
       const known = this.byName.get(descriptor.name);
@@ -48,7 +46,7 @@ export class Capabilities {
       next.set(descriptor.name, same ? known : descriptor);
     }
     this.byName = next;
-    this.loaded = HOSTS.every(host => this.offered.has(host));
+    this.loaded = ADAPTER_HOSTS.every(host => this.offered.has(host));
     const failed = answers.find(answer => answer.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   }

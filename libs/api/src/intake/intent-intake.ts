@@ -32,6 +32,8 @@ export interface Submission {
   readonly raw: Buffer;
   readonly idempotencyKey: string | undefined;
   readonly traceparent: string;
+  /** Its key stands for it this long, where that is shorter than keys stand: then the same intent is a new one. */
+  readonly repeatWithinMs?: number;
   /** Of an intent by Kafka: the key that signed it. Its `idempotencyKey` is the id by which its agent knows it. Whoever hands it in records a refusal. */
   readonly signedBy?: string;
 }
@@ -152,12 +154,12 @@ export class IntentIntake {
     const { key, submission: { principal }, intent } = admitted;
     if (key === undefined) return null;
     const remembered = this.remembered.get(key);
-    if (remembered !== undefined && this.holds(remembered)) return this.repeated(remembered, principal, intent);
+    if (remembered !== undefined && this.holds(remembered, admitted)) return this.repeated(remembered, principal, intent);
     const [row] = log === undefined ? [] : await log.readKeys([key]);
     // Why: there may be none, where retention has just removed it.
     if (row === undefined || log === undefined) return null;
     const known = recordOf(row);
-    if (this.holds(known)) {
+    if (this.holds(known, admitted)) {
       this.remembered.set(key, { id: known.id, workflow: known.workflow, digest: known.digest, createdAt: known.createdAt });
       return this.repeated(known, principal, intent);
     }
@@ -189,7 +191,7 @@ export class IntentIntake {
   private async storeOnce(key: string, admitted: AdmittedIntent): Promise<Submitted> {
     for (let first = this.inFlight.get(key); first !== undefined; first = this.inFlight.get(key)) await first.catch(() => {});
     const known = this.remembered.get(key);
-    if (known !== undefined && this.holds(known)) return this.repeated(known, admitted.submission.principal, admitted.intent);
+    if (known !== undefined && this.holds(known, admitted)) return this.repeated(known, admitted.submission.principal, admitted.intent);
     // Why all of it: who waits for one that has failed already would never let it go on.
     const whole = this.storeOrRecall(admitted);
     this.inFlight.set(key, whole);
@@ -216,7 +218,9 @@ export class IntentIntake {
     }
   }
 
-  private holds({ createdAt }: Known): boolean { return Date.parse(createdAt) + this.options.idempotencyMs > this.options.clock.now(); }
+  private holds({ createdAt }: Known, { submission: { repeatWithinMs = Infinity } }: Pick<AdmittedIntent, 'submission'>): boolean {
+    return Date.parse(createdAt) + Math.min(this.options.idempotencyMs, repeatWithinMs) > this.options.clock.now();
+  }
 
   private async repeated(known: Known, { tenant }: PrincipalRef, intent: Intent): Promise<Submitted> {
     if (await this.digestLike(known, tenant, intent) === known.digest) return { intentId: known.id, workflowId: known.workflow, replayed: true };

@@ -1,4 +1,4 @@
-import { SERVICE_OF_ADAPTER, type AskedPreview, type AskedStep, type PlannedStep, type PreviewAnswer, type PrincipalRef, type StepDecision } from '@aifirst/contracts';
+import { SERVICE_OF_ADAPTER, type AdapterHost, type AskedPreview, type AskedStep, type PlannedStep, type PreviewAnswer, type PrincipalRef, type StepDecision } from '@aifirst/contracts';
 import type { Neighbours } from '@aifirst/identity';
 import { OperationalError, type Clock } from '@aifirst/kernel';
 
@@ -35,7 +35,7 @@ async function previewOf(neighbours: Neighbours, clock: Pick<Clock, 'now'>, plan
     ...(planned.connectionStamp === undefined ? {} : { connectionStamp: planned.connectionStamp }),
   };
   try {
-    return await neighbours.ask(SERVICE_OF_ADAPTER[asked.adapter] as 'adapter-os', 'preview', body);
+    return await neighbours.ask(SERVICE_OF_ADAPTER[asked.adapter] as AdapterHost, 'preview', body);
   } catch (error) {
     if (error instanceof OperationalError && error.code === 'UNKNOWN_QUESTION') return cannot('NOT_PREVIEWABLE', 'its adapter can show nothing beforehand, or not yet', true);
     if (error instanceof OperationalError) return cannot(error.code, 'its adapter does not answer', error.retryable);

@@ -1,4 +1,4 @@
-import { SERVICE_OF_ADAPTER, type AskedUndoPreview, type UndoPreviewAnswer } from '@aifirst/contracts';
+import { SERVICE_OF_ADAPTER, type AdapterHost, type AskedUndoPreview, type UndoPreviewAnswer } from '@aifirst/contracts';
 import type { Neighbours } from '@aifirst/identity';
 import { OperationalError, type Clock } from '@aifirst/kernel';
 import type { DoneStep, DoneWorkflow } from './done-steps';
@@ -36,7 +36,7 @@ async function previewOf(neighbours: Neighbours, clock: Pick<Clock, 'now'>, { id
     ...(plan.connectionStamp === undefined ? {} : { connectionStamp: plan.connectionStamp }),
   };
   try {
-    return await neighbours.ask(service as 'adapter-os', 'previewUndo', body);
+    return await neighbours.ask(service as AdapterHost, 'previewUndo', body);
   } catch (error) {
     if (error instanceof OperationalError && error.code === 'UNKNOWN_QUESTION') return cannot('NOT_PREVIEWABLE', 'its adapter can show nothing beforehand, or not yet', true);
     if (error instanceof OperationalError) return cannot(error.code, 'its adapter does not answer', error.retryable);

@@ -5,6 +5,7 @@ import { ConnectionsController } from './connections.controller';
 import { IntentsController } from './intents.controller';
 import { KillSwitchesController } from './kill-switches.controller';
 import { LaterController } from './later.controller';
+import { McpController } from '../mcp/mcp.controller';
 import { OperationsController } from './operations.controller';
 import { PlansController } from './plans.controller';
 import { PoliciesController } from './policies.controller';
@@ -16,7 +17,7 @@ import { routesOf } from '../http/route';
 
 export const CONTROLLERS = [
   IntentsController, PlansController, WorkflowsController, CapabilitiesController, AgentsController, TenantsController, ConnectionsController, RolesController, PoliciesController,
-  KillSwitchesController, AuditController, OperationsController, SystemController, LaterController,
+  KillSwitchesController, AuditController, OperationsController, McpController, SystemController, LaterController,
 ];
 
 /** Everything that is served, what is not there yet included. */

@@ -28,9 +28,6 @@ const LATER: readonly (readonly [Method, string, Access, string])[] = [
   ['POST', '/v1/tasks/:id/complete', 'principal', 'hand in the work as an intent of the agent\'s own'],
   ['POST', '/v1/tasks/:id/fail', 'principal', 'hand in the work as an intent of the agent\'s own'],
   ['POST', '/v1/tasks/:id/heartbeat', 'principal', 'hand in the work as an intent of the agent\'s own'],
-  ['POST', '/mcp', 'principal', 'hand in intents with POST /v1/intents'],
-  ['GET', '/mcp', 'principal', 'hand in intents with POST /v1/intents'],
-  ['DELETE', '/mcp', 'principal', 'hand in intents with POST /v1/intents'],
 ];
 
 function both(path: string, access: Access, instead: string): [Method, string, Access, string][] {

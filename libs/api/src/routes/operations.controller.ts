@@ -1,5 +1,5 @@
 import { Controller } from '@nestjs/common';
-import type { ServiceName, ServiceQuery } from '@aifirst/contracts';
+import { ADAPTER_HOSTS, type ServiceName, type ServiceQuery } from '@aifirst/contracts';
 import { Identity } from '@aifirst/identity';
 import { OperationalError, isObject, type JsonObject } from '@aifirst/kernel';
 import { component, oneOf, pageOfA, shape, text } from '../documents/schemas';
@@ -9,7 +9,7 @@ import { Route, ok, type Call, type Reply, type RouteDefinition } from '../http/
 
 const ADMIN: Pick<RouteDefinition, 'tag' | 'access'> = { tag: 'Operations', access: 'admin' };
 /** Services that consume, and so may have parked something. */
-const CONSUMERS: readonly ServiceName[] = ['gateway', 'orchestrator', 'policy', 'audit', 'adapter-os'];
+const CONSUMERS: readonly ServiceName[] = ['gateway', 'orchestrator', 'policy', 'audit', ...ADAPTER_HOSTS];
 /** `<service>~<the service's own id>`: each keeps its own. */
 const LETTER_ID = /^([a-z-]+)~(.+)$/;
 

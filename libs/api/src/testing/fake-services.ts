@@ -1,7 +1,7 @@
 import type { MessageBus } from '@aifirst/bus';
 import { InProcessQuery } from '@aifirst/bus';
 import {
-  TOPICS, eventType, type AskedPreview, type AskedStep, type AskedUndoPreview, type AuditEntry, type CapabilityDescriptor, type CloudEvent, type DecidePlan, type DecisionOutcome, type Draft, type KillSwitch, type LockView, type Named, type PolicyPrincipal, type PolicyText, type PreviewAnswer, type PrincipalRef,
+  ADAPTER_HOSTS, SERVICE_OF_ADAPTER, TOPICS, eventType, type AskedPreview, type AskedStep, type AskedUndoPreview, type AuditEntry, type CapabilityDescriptor, type CloudEvent, type DecidePlan, type DecisionOutcome, type Draft, type KillSwitch, type LockView, type Named, type PolicyPrincipal, type PolicyText, type PreviewAnswer, type PrincipalRef,
   type PutNamed, type Role, type StartWorkflow, type StepDecision, type UndoPreviewAnswer, type WorkflowFact, type WorkflowHead, type WorkflowOrder,
 } from '@aifirst/contracts';
 import { Refusal, type Clock, type Ids, type JsonObject } from '@aifirst/kernel';
@@ -180,17 +180,21 @@ export class FakeAdapter {
     ({ preview: { outcome: 'wouldUndo', summary: `takes \`${step}\` back`, conflicts: [], truncated: false }, digest: 'hmac-sha256:00' });
 
   attach(query: InProcessQuery): void {
-    query.answer<AskedUndoPreview, UndoPreviewAnswer>('adapter-os', 'previewUndo', asked => { this.askedUndos.push(asked); return this.previewUndo(asked); });
-    query.answer<AskedPreview, PreviewAnswer>('adapter-os', 'preview', asked => { this.asked.push(asked); return this.preview(asked); });
+    for (const host of ADAPTER_HOSTS) {
+      query.answer<AskedUndoPreview, UndoPreviewAnswer>(host, 'previewUndo', asked => { this.askedUndos.push(asked); return this.previewUndo(asked); });
+      query.answer<AskedPreview, PreviewAnswer>(host, 'preview', asked => { this.asked.push(asked); return this.preview(asked); });
+    }
   }
 }
 
-/** An operating system's adapter that does nothing and finds every root but `/missing`. */
+/** Adapters that do nothing, each asked of the service that hosts it, and find every root but `/missing`. */
 export function attachFakeAdapter(query: InProcessQuery, capabilities: readonly CapabilityDescriptor[]): void {
-  query.answer('adapter-os', 'capabilities', () => ({ items: capabilities }));
-  query.answer<{ connection: { config: JsonObject } }, unknown>('adapter-os', 'probeConnection', ({ connection }) => {
-    const root = String(connection.config['root']);
-    if (root === '/missing') throw new Refusal({ code: 'PROBE_FAILED', pointer: '/config/root', detail: 'there is no such folder' });
-    return { limitations: ['no extended attributes'], lockBase: `file:///real${root}` };
-  });
+  for (const host of ADAPTER_HOSTS) {
+    query.answer(host, 'capabilities', () => ({ items: capabilities.filter(({ adapter }) => SERVICE_OF_ADAPTER[adapter] === host) }));
+    query.answer<{ connection: { config: JsonObject } }, unknown>(host, 'probeConnection', ({ connection }) => {
+      const root = String(connection.config['root']);
+      if (root === '/missing') throw new Refusal({ code: 'PROBE_FAILED', pointer: '/config/root', detail: 'there is no such folder' });
+      return { limitations: ['no extended attributes'], lockBase: `file:///real${root}` };
+    });
+  }
 }

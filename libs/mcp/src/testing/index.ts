@@ -1,0 +1,3 @@
+export * from './capabilities';
+export * from './fake-governance';
+export * from './fixture-host';
