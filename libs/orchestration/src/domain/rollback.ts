@@ -186,8 +186,10 @@ function settle(turn: Turn): void {
   end(turn, rollback?.code === 'CANCELLED' && hadNoEffect ? 'cancelled' : 'rolledBack', rollback?.code === 'DIED' ? 'LOCKED' : rollback?.code ?? null, rollback?.reason ?? null, residueOf(state));
 }
 
-const residueOf = (state: Workflow): readonly Residue[] => state.steps.flatMap(({ undo: left, resources }, index) => (left?.status !== 'skipped' ? []
-  : (left.left?.resource == null ? resources : [left.left.resource]).map(resource => ({
-    step: state.start.steps[index]!.id, resource, what: 'still stands', why: left.left?.reason ?? '',
-    action: left.code === 'IRREVERSIBLE' ? 'put it right at the target: nothing takes it back' : `put it right at the target; POST /v1/workflows/${state.id}/rollback tries again`,
-  }))));
+/** What was left out, and why: wherever the step acted, or where something was found in its way. */
+const residueOf = (state: Workflow): readonly Residue[] => state.steps.flatMap(({ undo: left, resources }, index) => {
+  if (left?.status !== 'skipped' || left.left === undefined) return [];
+  const { reason, resource: at } = left.left;
+  const action = left.code === 'IRREVERSIBLE' ? 'put it right at the target: nothing takes it back' : `put it right at the target; POST /v1/workflows/${state.id}/rollback tries again`;
+  return (at === null ? resources : [at]).map(resource => ({ step: state.start.steps[index]!.id, resource, what: 'still stands', why: reason, action }));
+});
