@@ -43,6 +43,14 @@ export function openAside(held: Held, root: Folder, make: boolean): Aside | null
   return { base, prepared: part('prepared'), steps: part('steps'), kept: part('kept') };
 }
 
+/** The same for looking only: nothing is made or mended. */
+export function lookAside(held: Held, root: Folder): Pick<Aside, 'prepared' | 'steps'> | null {
+  const base = held.folder(root.openFolder(RESERVED));
+  const prepared = base === null ? null : held.folder(base.openFolder('prepared'));
+  const steps = base === null ? null : held.folder(base.openFolder('steps'));
+  return prepared === null || steps === null ? null : { prepared, steps };
+}
+
 /** Nobody is to notice: the root's time of change is put back in the same turn. */
 function makeBase(root: Folder): Folder {
   const { mtimeNs } = root.stat();
@@ -83,6 +91,16 @@ export async function openStep(held: Held, aside: Aside | null, seen: AsideSeen,
       await lock(folder, patience);
       if (String(parent.lstat(seen.name)?.ino) === seen.ino) return { folder, name: seen.name, begun };
     }
+  }
+  return null;
+}
+
+/** Finds a step's folder as it lies there, whoever is at work in it. */
+export function lookAtStep(held: Held, aside: Pick<Aside, 'prepared' | 'steps'> | null, seen: AsideSeen): StepFolder | null {
+  if (aside === null || seen.name === '') return null;
+  for (const [parent, begun] of [[aside.prepared, false], [aside.steps, true]] as const) {
+    const folder = held.folder(parent.openFolder(seen.name));
+    if (folder !== null && String(folder.stat().ino) === seen.ino) return { folder, name: seen.name, begun };
   }
   return null;
 }

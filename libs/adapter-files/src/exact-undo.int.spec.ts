@@ -48,7 +48,8 @@ async function doAndUndo(steps: readonly (readonly [string, JsonObject])[]): Pro
       trees.push(snapshot(root));
     }
     for (const done of dones.reverse()) {
-      trees.pop();
+      expect(await adapter.previewUndo(done.call, done.before, done.after)).toMatchObject({ outcome: expect.stringMatching(/^(wouldUndo|nothingToDo)$/) as string, conflicts: [] });
+      expect(snapshot(root)).toEqual(trees.pop());
       for (let time = 0; time < 2; time++) {
         expect(await adapter.undo(done.call, done.before, done.after)).toEqual({ outcome: 'undone', verified: true, reason: null });
         expect(snapshot(root)).toEqual(trees.at(-1));

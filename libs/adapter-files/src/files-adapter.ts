@@ -1,17 +1,18 @@
 import { CannotDo, type ActResult, type ExecutionAdapter, type Image, type ProbeResult, type StepCall, type UndoResult } from '@aifirst/execution';
-import type { CapabilityDescriptor, Connection, StepPreview } from '@aifirst/contracts';
+import type { CapabilityDescriptor, Connection, StepPreview, UndoPreview } from '@aifirst/contracts';
 import { invariant } from '@aifirst/kernel';
 import * as fs from 'node:fs';
-import { discard, openAside, sweepPrepared } from './aside';
+import { discard, lookAside, lookAtStep, openAside, sweepPrepared } from './aside';
 import { CAPABILITIES } from './capabilities';
 import { forgetKept } from './made-folders';
 import { prepareStep } from './prepare-step';
 import { previewStep } from './preview/preview-step';
+import { previewUndo } from './preview/preview-undo';
 import { probeFileRoot } from './probe-connection';
-import { cannotDo } from './problems';
+import { IN_THE_WAY, cannotDo, isExpected } from './problems';
 import { openRoot, reopenRoot, rootPathOf } from './root';
 import { findStep, type Act, type ActImage, type Session, type Verb } from './session';
-import { errnoOf, supported } from './system/libc';
+import { supported } from './system/libc';
 import { Held } from './system/folder';
 import { appending } from './verbs/append';
 import { changingMode } from './verbs/chmod';
@@ -27,7 +28,7 @@ export interface FilesAdapterOptions {
   readonly lockMsMax?: number;
 }
 
-type AnyVerb = Verb<ActImage, unknown>;
+export type AnyVerb = Verb<ActImage, unknown>;
 const VERBS: Readonly<Record<string, AnyVerb>> = { place: placing, append: appending, delete: deleting, move: moving, mode: changingMode } as unknown as Readonly<Record<string, AnyVerb>>;
 const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));
 const READ_ONLY = new Set(['fs.read', 'fs.list']);
@@ -150,6 +151,20 @@ export class FilesAdapter implements ExecutionAdapter {
     } finally { held.close(); }
   }
 
+  /** Looks as `undo` looks before it acts, but everything is opened for reading only, and no lock is taken. */
+  async previewUndo(call: StepCall, before: Image, after: Image): Promise<UndoPreview> {
+    if (READ_ONLY.has(call.capability)) return { outcome: 'nothingToDo', summary: 'it changed nothing', conflicts: [], truncated: false };
+    if (!supported) throw new CannotDo('CONNECTION_UNUSABLE', 'files can be changed on Linux only');
+    const held = new Held();
+    const image = before as unknown as ActImage;
+    try {
+      const root = reopenRoot(held, image.root, call.connection, true);
+      return await previewUndo({ held, root, step: lookAtStep(held, lookAside(held, root), image.aside), call }, verbOf(before), image, after);
+    } catch (error) {
+      throw cannotDo(error);
+    } finally { held.close(); }
+  }
+
   async forget(call: Pick<StepCall, 'key' | 'tenant' | 'connection' | 'capability'>, before: Image, after: Image | null): Promise<void> {
     if (READ_ONLY.has(call.capability)) return;
     const held = new Held();
@@ -190,11 +205,6 @@ export class FilesAdapter implements ExecutionAdapter {
     await sweepPrepared(held, aside!, nowMs);
   }
 }
-
-/** What an undo may find at its path instead of what it left there. */
-const IN_THE_WAY = new Set(['PATH_ESCAPES_ROOT', 'UNSUPPORTED_TYPE', 'IS_A_DIRECTORY', 'NOT_A_DIRECTORY', 'NOT_FOUND', 'CROSSES_MOUNT', 'TARGET_CHANGED', 'RESERVED', 'TOO_LARGE', 'EXISTS']);
-
-const isExpected = (error: unknown): boolean => error instanceof CannotDo || errnoOf(error) !== undefined;
 
 function verbOf(before: Image): AnyVerb {
   const verb = VERBS[String(before['kind'])];

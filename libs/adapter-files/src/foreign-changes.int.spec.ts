@@ -267,4 +267,44 @@ describe('somebody else in the last instant', () => {
     expect(await undo()).toMatchObject({ outcome: 'undone' });
     expect(fs.statSync(`${root}/a/one`).ino).toBe(inode);
   });
+
+  describe('where a move over another has just been taken back', () => {
+    const TO = 'a/b/two';
+    async function given(name: string, change: () => void) {
+      const { done } = await carryOut(new FilesAdapter(), aFileCall(root, 'fs.move', { path: 'a/one', to: TO, ifExists: 'replace' }));
+      let left = true;
+      const adapter = new FilesAdapter({ boundary: at => { if (at === name && left) { left = false; change(); } } });
+      return { done: done!, undo: (with_ = adapter) => with_.undo(done!.call, done!.before, done!.after), inode: fs.statSync(`${root}/${TO}`).ino };
+    }
+    const contentOf = (path: string): string | null => (fs.existsSync(`${root}/${path}`) ? fs.readFileSync(`${root}/${path}`, 'utf8') : null);
+    const putOver = (path: string): void => { fs.writeFileSync(`${root}/other`, FOREIGN); fs.renameSync(`${root}/other`, `${root}/${path}`); };
+
+    it('keeps what they put in the place of what was moved, where they put it', async () => {
+      const { undo, inode } = await given('undo.exchanged', () => { fs.renameSync(`${root}/a/one`, `${root}/ours`); putOver('a/one'); });
+      expect(await undo()).toMatchObject({ outcome: 'blocked' });
+      expect([contentOf('a/one'), contentOf(TO), fs.statSync(`${root}/ours`).ino]).toEqual([FOREIGN, 'two', inode]);
+      expect(await undo()).toMatchObject({ outcome: 'blocked' });
+      expect([contentOf('a/one'), contentOf(TO)]).toEqual([FOREIGN, 'two']);
+    });
+
+    it('keeps what they put in the place of what had been replaced, and of what was moved at once', async () => {
+      const { undo } = await given('undo.exchanged', () => { fs.appendFileSync(`${root}/a/one`, FOREIGN); putOver(TO); });
+      expect(await undo()).toMatchObject({ outcome: 'blocked' });
+      expect([contentOf('a/one'), contentOf(TO)]).toEqual([`one${FOREIGN}`, FOREIGN]);
+    });
+
+    it('takes all back where they changed what was moved, and the undo is done once that is gone', async () => {
+      const { undo, inode } = await given('undo.exchanged', () => { fs.appendFileSync(`${root}/a/one`, FOREIGN); });
+      expect(await undo()).toMatchObject({ outcome: 'blocked', conflict: { resource: 'file://docs/a/b/two' } });
+      expect([contentOf('a/one'), contentOf(TO), fs.statSync(`${root}/${TO}`).ino]).toEqual([null, `one${FOREIGN}`, inode]);
+      fs.truncateSync(`${root}/${TO}`, 3);
+      expect(await undo()).toMatchObject({ outcome: 'blocked', conflict: { what: 'its time of change is another' } });
+    });
+
+    it('gives back what they had put where it was moved to, in the instant before', async () => {
+      const { undo } = await given('undo.beside', () => { putOver(TO); });
+      expect(await undo()).toMatchObject({ outcome: 'blocked', conflict: { resource: 'file://docs/a/b/two' } });
+      expect([contentOf('a/one'), contentOf(TO)]).toEqual([null, FOREIGN]);
+    });
+  });
 });

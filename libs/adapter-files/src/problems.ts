@@ -30,3 +30,9 @@ export function cannotDo(error: unknown): CannotDo {
   const [code, detail] = CODES[errno] ?? ['IO_ERROR', `the file system answered ${errno}`];
   return Object.assign(new CannotDo(code, detail), { cause: error });
 }
+
+/** Not a bug: the system or this adapter said no. */
+export const isExpected = (error: unknown): boolean => error instanceof CannotDo || errnoOf(error) !== undefined;
+
+/** What an undo may find at its path instead of what it left there. */
+export const IN_THE_WAY: ReadonlySet<string> = new Set(['PATH_ESCAPES_ROOT', 'UNSUPPORTED_TYPE', 'IS_A_DIRECTORY', 'NOT_A_DIRECTORY', 'NOT_FOUND', 'CROSSES_MOUNT', 'TARGET_CHANGED', 'RESERVED', 'TOO_LARGE', 'EXISTS']);

@@ -28,11 +28,11 @@ export function openRoot(held: Held, path: string, quiet = false): { readonly ro
 }
 
 /** The folder an earlier call worked beneath: where it lay then, or where its connection says now. @throws CannotDo `CONNECTION_UNUSABLE` */
-export function reopenRoot(held: Held, seen: RootSeen, connection: Pick<Connection, 'config'> | null): Folder {
+export function reopenRoot(held: Held, seen: RootSeen, connection: Pick<Connection, 'config'> | null, quiet = false): Folder {
   const candidates = new Set([seen.path, ...(connection === null ? [] : [rootPathOf(connection)])]);
   for (const path of candidates) {
     try {
-      const { root, seen: now } = openRoot(held, path);
+      const { root, seen: now } = openRoot(held, path, quiet);
       if (now.dev === seen.dev && now.ino === seen.ino) return root;
     } catch (error) {
       if (!(error instanceof CannotDo)) throw error;

@@ -3,6 +3,7 @@ import { begin, openStep, prepareStep, type Aside, type AsideSeen, type StepFold
 import type { Folder, Held } from './system/folder';
 import { lock, type Patience } from './system/patience';
 import type { RootSeen } from './root';
+import { inWords, type Seen } from './seen';
 
 /** One call at work: the root and the set-aside folder, open, and everything else that is opened on the way. */
 export interface Session {
@@ -51,11 +52,25 @@ export interface Act {
   begun: boolean;
 }
 
+/** What stands in the way of an undo at a path: what it has to find there and what it finds, and what was there before and after the step. */
+export interface InTheWay { readonly path: string; readonly what: string; readonly expected: Seen | null; readonly found: Seen | null; readonly before: Seen | null; readonly after: Seen | null }
+/** What an undo finds by looking alone. `before`: all is as it was; `after`: it can be put back, `found` being what the step left; `blocked`: an undo tells the first. */
+export type Backward =
+  | { readonly finds: 'before' }
+  | { readonly finds: 'after'; readonly found: Seen }
+  | { readonly finds: 'blocked'; readonly inTheWay: readonly [InTheWay, ...InTheWay[]] };
+export const AS_BEFORE: Backward = { finds: 'before' };
+export const barred = (...inTheWay: readonly [InTheWay, ...InTheWay[]]): Backward => ({ finds: 'blocked', inTheWay });
+
 /** How one kind of change is carried out and taken back. `Before` and `After` are private JSON. */
 export interface Verb<Before extends ActImage, After> {
   execute(session: Session, before: Before, act: Act): Promise<ActResult>;
   probe(session: Session, before: Before): Promise<ProbeResult>;
   undo(session: Session, before: Before, after: After): Promise<UndoResult>;
+  /** What `undo` goes by, before it touches anything. @param step its folder, null when that is gone; need not be locked, but then others may be at work */
+  lookBack(looking: Looking, step: StepFolder | null, before: Before, after: After): Promise<Backward>;
+  /** What was at `before.path` before and after. */
+  sides(before: Before, after: After): Pick<InTheWay, 'before' | 'after'>;
 }
 
 const fenced = (): CannotDo =>
@@ -91,4 +106,6 @@ export const targetChanged = (what: string): CannotDo => new CannotDo('TARGET_CH
 
 export const blocked = (session: Session, path: string, what: string, expected: string, found: string): UndoResult =>
   ({ outcome: 'blocked', conflict: { resource: `${session.uri}${path}`, what, expected, found } });
+export const blockedBy = (session: Session, { inTheWay: [first] }: Extract<Backward, { finds: 'blocked' }>): UndoResult =>
+  blocked(session, first.path, first.what, inWords(first.expected), inWords(first.found));
 export const undone = (verified: boolean, reason: string | null): UndoResult => ({ outcome: 'undone', verified, reason });

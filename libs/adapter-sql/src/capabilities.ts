@@ -1,11 +1,14 @@
 import type { CapabilityDescriptor } from '@aifirst/contracts';
 import type { JsonObject } from '@aifirst/kernel';
+import { SCRIPT_STATEMENTS_MAX } from '@aifirst/sql-syntax';
 import { OUTPUT_BYTES_MAX, OUTPUT_ROWS_MAX } from './limits';
 
 const connection = { type: 'string', minLength: 1, description: 'A connection of adapter `sql`: a PostgreSQL database.' };
-const sql = (access: 'read' | 'write') => ({
+const sql = (access: 'read' | 'write' | 'script') => ({
   type: 'string', minLength: 1, maxLength: 65_536, 'x-sql': access,
-  description: 'One statement; `$1`, `$2` … stand for `params`. A name without a schema is in `public`.',
+  description: access === 'script'
+    ? `At most ${SCRIPT_STATEMENTS_MAX} statements, separated by \`;\`; \`$1\`, \`$2\` … stand for \`params\`, numbered over all of them. A name without a schema is in \`public\`.`
+    : 'One statement; `$1`, `$2` … stand for `params`. A name without a schema is in `public`.',
 });
 const params = {
   type: 'array', maxItems: 1_000, items: {}, 'x-sensitive': 'params',
@@ -13,13 +16,20 @@ const params = {
 };
 const object = (properties: JsonObject, required: readonly string[]): JsonObject =>
   ({ $schema: 'https://json-schema.org/draft/2020-12/schema', type: 'object', properties, required, additionalProperties: false });
-const output = object({
+const result = {
   rows: {
     type: 'array', maxItems: OUTPUT_ROWS_MAX, items: { type: 'object' }, 'x-sensitive': 'rows',
     description: `At most ${OUTPUT_ROWS_MAX} rows and ${OUTPUT_BYTES_MAX} bytes. Integers beyond 2^53, \`numeric\`, NaN and infinities are texts, \`json\` is JSON (as text where a number in it could not be kept), times are ISO 8601 texts in UTC, bytea is \`\\x\` and hexadecimal, everything else is PostgreSQL's text.`,
   },
   rowCount: { type: 'integer', minimum: 0, description: 'Rows read, inserted, updated or deleted by the statement itself.' },
-}, ['rows', 'rowCount']);
+};
+const output = object(result, ['rows', 'rowCount']);
+const outputOfScript = object({
+  results: {
+    type: 'array', minItems: 1, maxItems: SCRIPT_STATEMENTS_MAX, items: { type: 'object', properties: result, required: ['rows', 'rowCount'], additionalProperties: false },
+    description: `One per statement, in their order; all together as bounded as the rows of one.`,
+  },
+}, ['results']);
 
 export const CAPABILITIES: readonly CapabilityDescriptor[] = [
   {
@@ -32,6 +42,12 @@ export const CAPABILITIES: readonly CapabilityDescriptor[] = [
     name: 'sql.execute', version: '1.0.0', adapter: 'sql', reversibility: 'reversible', outcome: 'transactional', undo: 'exact',
     description: 'Runs one INSERT, UPDATE, DELETE, MERGE or TRUNCATE in a transaction of its own. Undo puts every row back that it changed, also by cascades and triggers.',
     inputSchema: object({ connection, sql: sql('write'), params }, ['connection', 'sql']), outputSchema: output,
+    resources: [{ uri: 'sql://{connection}', access: 'write' }],
+  },
+  {
+    name: 'sql.script', version: '1.0.0', adapter: 'sql', reversibility: 'reversible', outcome: 'transactional', undo: 'exact',
+    description: 'Runs several statements, each one that `sql.execute` or `sql.query` would run, in one transaction: all or none. Undo puts every row back that they changed together.',
+    inputSchema: object({ connection, sql: sql('script'), params }, ['connection', 'sql']), outputSchema: outputOfScript,
     resources: [{ uri: 'sql://{connection}', access: 'write' }],
   },
 ];

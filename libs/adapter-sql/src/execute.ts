@@ -10,6 +10,7 @@ import { lockOutput, openOutput } from './kept-output';
 import { LOCK_MS_MAX } from './limits';
 import { beforeOf, type BeforeImage, type Planned } from './plan';
 import type { Pools } from './pools';
+import { runPlanned } from './run-planned';
 import { runStatement } from './run-statement';
 import { checkNames } from './statement-check';
 import { Interruption, Transaction } from './transaction';
@@ -31,8 +32,9 @@ export async function runQuery({ pools, boundary }: Workplace, call: StepCall, {
   });
 }
 
-/** The statement and the proof of it, in one transaction. */
-export async function runChange({ pools, boundary }: Workplace, call: StepCall, before: Image, { statement, values }: Planned): Promise<ActResult> {
+/** The statement, or each of a script, and the proof of it, in one transaction. */
+export async function runChange({ pools, boundary }: Workplace, call: StepCall, before: Image, planned: Planned): Promise<ActResult> {
+  const { statement } = planned;
   const image = beforeOf(before);
   return acting(call, async opened => {
     const transaction = opened(await Transaction.begin(pools, { connection: call.connection, signal: call.signal, statementMs: call.timeoutMs, boundary }));
@@ -43,7 +45,7 @@ export async function runChange({ pools, boundary }: Workplace, call: StepCall, 
     }
     await checkNames(transaction, statement);
     await asAgent(transaction);
-    const output = await runStatement(transaction, statement.text, values) as unknown as Json;
+    const { output } = await runPlanned(transaction, planned);
     await settled(transaction);
     await checkCompleteness(transaction, statement.verb === 'truncate');
     const { digest } = await sealEffect(transaction, claim.id, await touchedBy(transaction, claim.id), lockOutput(image.outputKey, image.key, output));

@@ -36,6 +36,36 @@ it('installs once, and again without a change', async () => {
   expect(await snapshotOf(stand.other)).toEqual(before);
 });
 
+it('tells of a user who is named like the schema, until it has another path', async () => {
+  const user = postgres.connection.user;
+  await stand.other.query(`ALTER ROLE ${user} IN DATABASE ${stand.other.database} RESET search_path`);
+  const said = (await limitations()).find(line => line.includes('first on its path'));
+  expect(said).toMatch(/ALTER ROLE aifirst IN DATABASE \S+ SET search_path = public/);
+  // As such a user: its own statements are looked for in `aifirst`, an agent's and ours never.
+  const namesake = new Client({ ...postgres.connection, database: stand.other.database! });
+  await namesake.connect();
+  await namesake.query('CREATE TABLE customer (id int PRIMARY KEY, name text); INSERT INTO customer VALUES (1, \'theirs\'); CREATE FUNCTION lower(text) RETURNS text LANGUAGE sql AS $$ SELECT \'theirs\' $$');
+  expect((await limitations()).join()).toContain('neither reached nor captured; move it elsewhere: `aifirst.customer`');
+  const done = await stand.done(`UPDATE customer SET name = lower('UP') || name WHERE id = 1 RETURNING name`);
+  expect(done.output.rows).toEqual([{ name: 'upana' }]);
+  expect(await stand.adapter.undo(done.call, done.before, done.after)).toMatchObject({ outcome: 'undone' });
+  expect((await namesake.query('SELECT name FROM customer UNION ALL SELECT name FROM public.customer WHERE id = 1')).rows).toEqual([{ name: 'theirs' }, { name: 'ana' }]);
+  // Triggers act in its sessions as in anybody's.
+  await namesake.query('DELETE FROM public.customer WHERE id = 2');
+  await namesake.end();
+  await stand.other.query(`DROP TABLE aifirst.customer; DROP FUNCTION aifirst.lower`);
+  await stand.other.query(said!.slice(said!.indexOf('ALTER ROLE'), said!.indexOf(' avoids')));
+  expect(await limitations()).toEqual([]);
+});
+
+it.each([['effects', 'CREATE TABLE aifirst.effects (name text)'], ['images', 'CREATE VIEW aifirst.images AS SELECT 1 AS effect, 2 AS relation, 3 AS old, 4 AS new']])('touches nothing where schema `aifirst` holds somebody else\'s `%s`', async (name, theirs) => {
+  await stand.other.query(`CREATE SCHEMA aifirst; ${theirs}`);
+  const before = await snapshotOf(stand.other);
+  expect(await stand.adapter.probeConnection(stand.connection)).toEqual({ problem: expect.stringContaining(`a table \`${name}\` that is somebody else's`), pointer: '/config/url' });
+  expect(await snapshotOf(stand.other)).toEqual(before);
+  expect(await executed('DELETE FROM customer')).toMatchObject({ outcome: 'failed', error: { clean: true } });
+});
+
 it('names the database by its own identity, however it is reached', async () => {
   const [one, two] = await Promise.all([stand.adapter, stand.newAdapter()].map(adapter => adapter.probeConnection(stand.connection)));
   expect(one).toMatchObject({ lockBase: expect.stringMatching(/^sql:\/\/\d+\/\d+$/) });

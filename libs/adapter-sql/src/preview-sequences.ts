@@ -28,8 +28,9 @@ export async function reachOf(transaction: Transaction, named: readonly NamedTab
  * then the rollback brings the old one back. Others that draw from it wait meanwhile.
  * @returns false when a sequence that may be drawn from can't be treated so
  */
-export async function shieldSequences(transaction: Transaction, { verb, writes }: ReadStatement, { tables, hasTriggers }: Reach): Promise<boolean> {
-  if (!hasTriggers && writes.length <= 1 && (verb === 'delete' || verb === 'truncate')) return true;
+export async function shieldSequences(transaction: Transaction, statements: readonly ReadStatement[], { tables, hasTriggers }: Reach): Promise<boolean> {
+  const drawsNothing = ({ verb, writes, readOnly }: ReadStatement): boolean => readOnly || (writes.length <= 1 && (verb === 'delete' || verb === 'truncate'));
+  if (!hasTriggers && statements.every(drawsNothing)) return true;
   const sequences = await transaction.query<{ name: string }>(`
     SELECT DISTINCT s.oid::regclass::text AS name FROM pg_class s JOIN pg_namespace n ON n.oid = s.relnamespace
     WHERE s.relkind = 'S' AND s.relpersistence <> 't' AND n.nspname <> 'aifirst' AND n.nspname !~ '^pg_' AND ($2 OR EXISTS (

@@ -1,6 +1,7 @@
 import type { PreviewedChange, StepPreview } from '@aifirst/contracts';
 import { CannotDo, type StepCall } from '@aifirst/execution';
 import { isObject, type JsonObject } from '@aifirst/kernel';
+import { resourceName } from '@aifirst/sql-syntax';
 import { randomUUID } from 'node:crypto';
 import { checkCompleteness } from './completeness';
 import { claimStep, touchedBy } from './effects';
@@ -9,6 +10,7 @@ import { failureOf } from './failures';
 import { PREVIEW_BYTES_MAX, PREVIEW_ROWS_MAX } from './limits';
 import type { Planned } from './plan';
 import { reachOf, shieldSequences } from './preview-sequences';
+import { runPlanned } from './run-planned';
 import { runStatement } from './run-statement';
 import { checkNames } from './statement-check';
 import { Interruption, Transaction } from './transaction';
@@ -17,9 +19,10 @@ import { holdRelation, type Relation } from './undo/relation';
 import { jsonText } from './values';
 
 /** Does it, looks at what came of it, and rolls back. @throws CannotDo as the step itself would fail */
-export async function previewStatement({ pools, boundary }: Workplace, call: StepCall, { statement, values, isReading }: Planned): Promise<StepPreview> {
+export async function previewStatement({ pools, boundary }: Workplace, call: StepCall, planned: Planned): Promise<StepPreview> {
+  const { statement, values, parts, isReading } = planned;
   let transaction: Transaction | undefined;
-  const uri = ({ schema, name }: { readonly schema: string; readonly name: string }): string => `sql://${call.connection?.name ?? ''}/${schema}.${name}`;
+  const uri = (table: { readonly schema: string; readonly name: string }): string => `sql://${call.connection?.name ?? ''}/${resourceName(table)}`;
   try {
     transaction = await Transaction.begin(pools, { connection: call.connection, signal: call.signal, statementMs: call.timeoutMs, isReadOnly: isReading, boundary });
     const named = await checkNames(transaction, statement);
@@ -30,13 +33,13 @@ export async function previewStatement({ pools, boundary }: Workplace, call: Ste
       return { summary: `reads ${count(rows.length, 'row')}`, footprint: sorted(named.filter(isTable).map(uri)), changes: [], truncated: false };
     }
     const reach = await reachOf(transaction, named);
-    if (!await shieldSequences(transaction, statement, reach)) {
+    if (!await shieldSequences(transaction, parts.map(part => part.statement), reach)) {
       return { summary: 'not tried out: it may draw numbers from sequences, which no rollback gives back', footprint: sorted([...named.filter(isTable), ...reach.tables].map(uri)), changes: [], truncated: true };
     }
     const claim = await claimStep(transaction, `preview/${randomUUID()}`, 'done', true);
     if (!('id' in claim)) throw new CannotDo('LOCKED', 'another preview has the same name');
     await asAgent(transaction);
-    const { rowCount } = await runStatement(transaction, statement.text, values);
+    const { met } = await runPlanned(transaction, planned);
     await settled(transaction);
     const drawn = await checkCompleteness(transaction, statement.verb === 'truncate', true);
     const touched = await touchedBy(transaction, claim.id);
@@ -49,7 +52,7 @@ export async function previewStatement({ pools, boundary }: Workplace, call: Ste
     const shown = changes.filter(({ inserted, updated, deleted }) => inserted + updated + deleted > 0);
     const total = shown.reduce((sum, { inserted, updated, deleted }) => sum + inserted + updated + deleted, 0);
     return {
-      summary: (shown.length === 0 ? `changes no row (${count(rowCount, 'row')} met)` : `changes ${count(total, 'row')} of ${count(shown.length, 'table')}`)
+      summary: (shown.length === 0 ? `changes no row (${count(met, 'row')} met)` : `changes ${count(total, 'row')} of ${count(shown.length, 'table')}`)
         + (drawn.length === 0 ? '' : `; trying it drew numbers from ${drawn.join(', ')}, which stay drawn`),
       footprint: sorted([...named.filter(isTable), ...touched].map(uri)), changes: shown,
       truncated: shown.reduce((sum, { rows }) => sum + rows.length, 0) < total,

@@ -4,6 +4,7 @@ import type { Workplace } from './execute';
 import { failureOf } from './failures';
 import { governTables } from './governance/govern';
 import { limitationsOf } from './governance/limitations';
+import { reachIn } from './governance/reach';
 import { targetOf } from './target';
 import { Transaction } from './transaction';
 
@@ -21,9 +22,11 @@ export async function probeDatabase({ pools, boundary }: Workplace, connection: 
     if (server!.standby) return { problem: 'the database is a standby, which takes no changes', pointer: '/config/url' };
     const { statements } = await governTables(transaction);
     const limitations = await limitationsOf(transaction, statements);
+    const reach = await reachIn(transaction);
+    if (reach === null) limitations.push('there are too many foreign keys, views and partitions to tell locks and policies of: they see the tables that statements name');
     const lockBase = await identityOf(transaction);
     await transaction.commit();
-    return { limitations, lockBase };
+    return { limitations, lockBase, ...(reach === null ? {} : { reach }) };
   } catch (error) {
     const { detail, code } = failureOf(error);
     if (error instanceof CannotDo || code === 'CONNECTION_LOST') return { problem: detail, pointer: detail.includes('password') ? '/secretRefs/password' : '/config/url' };

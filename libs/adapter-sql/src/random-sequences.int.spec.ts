@@ -1,7 +1,7 @@
 import { startTestPostgres, type TestPostgres } from '@aifirst/embedded-postgres/testing';
 import type { Image } from '@aifirst/execution';
 import * as fc from 'fast-check';
-import { foreignWrites, kept, openStand, RANDOM_ROWS, RANDOM_SCHEMA, randomStatement, snapshotOf, type Done, type RandomStatement, type SqlStand } from './testing';
+import { foreignWrite, kept, openStand, RANDOM_ROWS, RANDOM_SCHEMA, randomChange, randomStatement, rowsOf, snapshotOf, type Done, type RandomStatement, type SqlStand } from './testing';
 
 /** How many in all; the seed is new for a larger run, and printed by whoever fails. */
 const SEQUENCES = Number(process.env['AIFIRST_SQL_SEQUENCES'] ?? 60);
@@ -11,20 +11,25 @@ let postgres: TestPostgres;
 beforeAll(async () => { postgres = await startTestPostgres(); });
 afterAll(async () => { await postgres.stop(); });
 
-describe.each([['without triggers (session_replication_role)', false, 0.4], ['with triggers switched off by the owner', true, 0.3]])('random statements, undone %s', (_, asOwner, share) => {
+describe.each([['without triggers (session_replication_role)', false, 0.4], ['with triggers switched off by the owner', true, 0.3]])('random statements, undone %s', (way, asOwner, share) => {
   let stand: SqlStand;
   let runs = 0;
+  const counts: Record<string, number> = Object.fromEntries(['sequences', 'sql.execute done', 'sql.execute refused by the database', 'sql.script done', 'sql.script refused by the database', 'undone', 'foreign writes found', 'foreign writes elsewhere'].map(name => [name, 0]));
   beforeAll(async () => {
     stand = await openStand(postgres, RANDOM_SCHEMA, { asOwner });
     expect(await stand.adapter.probeConnection(stand.connection)).toHaveProperty('limitations');
   });
-  afterAll(async () => { await stand.close(); });
+  afterAll(async () => {
+    await stand.close();
+    if (SEQUENCES > 60) process.stderr.write(`${way}: ${JSON.stringify(counts)}\n`);
+  });
 
   /** null: the database refused it. */
-  async function attempt({ sql, params }: RandomStatement): Promise<Done | null> {
-    const call = stand.call('sql.execute', sql, params);
+  async function attempt({ sql, params, capability }: RandomStatement): Promise<Done | null> {
+    const call = stand.call(capability, sql, params);
     const before = kept(await stand.adapter.prepare(call));
     const result = await stand.adapter.execute(call, before);
+    counts[result.outcome === 'succeeded' ? `${capability} done` : `${capability} refused by the database`]! += 1;
     if (result.outcome === 'succeeded') return { call, before, after: kept(result.after) as Image, output: result.output as never };
     expect(result).toMatchObject({ outcome: 'failed', error: { clean: true } });
     const { code, detail } = (result as { error: { code: string; detail: string } }).error;
@@ -40,7 +45,7 @@ describe.each([['without triggers (session_replication_role)', false, 0.4], ['wi
     }
   }
   const property = (run: (...given: [RandomStatement[], RandomStatement[], number, number]) => Promise<void>) => fc.assert(
-    fc.asyncProperty(fc.array(randomStatement, { maxLength: 2 }), fc.array(randomStatement, { minLength: 1, maxLength: 4 }), fc.integer({ min: 0, max: 1_000 }), fc.integer({ min: 1, max: 10 }), run),
+    fc.asyncProperty(fc.array(randomStatement, { maxLength: 2 }), fc.array(randomChange, { minLength: 1, maxLength: 4 }), fc.integer({ min: 0, max: 1_000 }), fc.integer({ min: 1, max: 10 }), run),
     { numRuns: Math.max(1, Math.round(SEQUENCES * share)), endOnFailure: true, ...seed },
   );
 
@@ -53,6 +58,8 @@ describe.each([['without triggers (session_replication_role)', false, 0.4], ['wi
         const found = await attempt(statement);
         if (found !== null) done.push(found);
       }
+      counts['sequences']! += 1;
+      counts['undone']! += done.length;
       for (const one of done.toReversed()) {
         expect([one.call.input['sql'], await undo(one)]).toEqual([one.call.input['sql'], { outcome: 'undone', verified: true, reason: null }]);
         expect(await undo(one)).toEqual({ outcome: 'undone', verified: true, reason: null });
@@ -65,23 +72,26 @@ describe.each([['without triggers (session_replication_role)', false, 0.4], ['wi
     let met = 0;
     await property(async (drift, [statement], which, at) => {
       await driftedBy(drift, runs++ % 4 === 0 || which % 4 === 0);
-      const rowsOf = async (): Promise<Map<string, string>> => {
-        const all = foreignWrites.map(({ table }, i) => `SELECT '${i}/' || id AS id, string_agg(t::text, ';' ORDER BY t::text) AS row FROM ${table} t GROUP BY id`).join(' UNION ALL ');
-        return new Map((await stand.other.query<{ id: string; row: string }>(all)).rows.map(({ id, row }) => [id, row]));
-      };
-      const first = await rowsOf();
+      counts['sequences']! += 1;
+      const first = await rowsOf(stand.other);
       const done = await attempt(statement!);
       if (done === null) return;
-      const second = await rowsOf();
-      const changed = [...second].filter(([id, row]) => first.get(id) !== row).map(([id]) => id);
-      const target = changed.length > 0 && at < 9 ? changed[which % changed.length]! : `${which % foreignWrites.length}/${at}`;
-      const { table, where, set } = foreignWrites[Number(target.split('/')[0])]!;
-      await stand.other.query(`UPDATE ${table} SET ${set} WHERE ${where(Number(target.split('/')[1]))}`);
-      const theirs = (await rowsOf()).get(target);
+      const second = await rowsOf(stand.other);
+      const changed = [...new Set([...first.keys(), ...second.keys()])].filter(id => first.get(id) !== second.get(id));
+      const others = [...second.keys()];
+      const target = changed.length > 0 && at < 9 ? changed[which % changed.length]! : others[which % others.length]!;
+      const write = foreignWrite(target, !second.has(target), which % 5 === 0);
+      if (write !== null) await stand.other.query(write).catch(error => { if (!/^23/.test((error as { code?: string }).code ?? '')) throw error; });
+      const third = await rowsOf(stand.other);
+      const theirs = [...new Set([...second.keys(), ...third.keys()])].filter(id => second.get(id) !== third.get(id));
       const disturbed = await snapshotOf(stand.other);
       const result = await undo(done);
-      if (theirs !== second.get(target)) expect((await rowsOf()).get(target)).toEqual(theirs);
-      if (theirs !== second.get(target) && changed.includes(target)) { expect([statement!.sql, result.outcome]).toEqual([statement!.sql, 'blocked']); met++; }
+      const fourth = await rowsOf(stand.other);
+      const said = [statement!.sql, write, result.outcome];
+      expect([...said, ...theirs.map(id => [id, fourth.get(id)])]).toEqual([...said, ...theirs.map(id => [id, third.get(id)])]);
+      const both = theirs.filter(id => first.get(id) !== second.get(id) && first.get(id) !== third.get(id));
+      if (both.length > 0) { expect([...said, result.outcome]).toEqual([...said, 'blocked']); met++; }
+      counts[both.length > 0 ? 'foreign writes found' : 'foreign writes elsewhere']! += 1;
       if (result.outcome === 'blocked') expect(await snapshotOf(stand.other)).toEqual(disturbed);
       else expect(result.outcome).toBe('undone');
     });

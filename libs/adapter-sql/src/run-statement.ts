@@ -1,13 +1,15 @@
 import type { JsonObject } from '@aifirst/kernel';
 import { Query, type QueryArrayResult } from 'pg';
 import type { Transaction } from './transaction';
-import { RowGatherer } from './values';
+import { RowGatherer, type OutputRoom } from './values';
 
 const AS_TEXT = { getTypeParser: () => (text: string) => text };
 
+export interface StatementOutput { readonly rows: JsonObject[]; readonly rowCount: number }
+
 /** Runs an agent's statement, one by the protocol too, and keeps no more of its answer than may be kept. The transaction is cut where there is more. */
-export async function runStatement(transaction: Transaction, text: string, values: readonly (string | null)[]): Promise<{ readonly rows: JsonObject[]; readonly rowCount: number }> {
-  const gatherer = new RowGatherer();
+export async function runStatement(transaction: Transaction, text: string, values: readonly (string | null)[], room?: OutputRoom): Promise<StatementOutput> {
+  const gatherer = new RowGatherer(room);
   const rowCount = await new Promise<number>((resolve, reject) => {
     const query = new Query<(string | null)[]>({ text, values: values as unknown[], rowMode: 'array', types: AS_TEXT, queryMode: 'extended' } as unknown as string);
     let isOver = false;

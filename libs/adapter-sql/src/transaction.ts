@@ -11,7 +11,7 @@ const PINNED: Readonly<Record<string, string>> = {
   datestyle: 'ISO, YMD', intervalstyle: 'postgres', extra_float_digits: '1', bytea_output: 'hex', timezone: 'UTC',
   xmloption: 'content', lc_monetary: 'C', standard_conforming_strings: 'on', row_security: 'on', transform_null_equals: 'off', array_nulls: 'on',
 };
-const pins = 'SET LOCAL search_path = pg_catalog, public, pg_temp; ' + Object.entries(PINNED).map(([name, value]) => `SET LOCAL ${name} = ${escapeLiteral(value)};`).join(' ');
+export const pins = 'SET LOCAL search_path = pg_catalog, public, pg_temp; ' + Object.entries(PINNED).map(([name, value]) => `SET LOCAL ${name} = ${escapeLiteral(value)};`).join(' ');
 /** A commit that is told must outlive a crash of the target. */
 const DURABLE = `SELECT pg_catalog.set_config('synchronous_commit', CASE pg_catalog.current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE pg_catalog.current_setting('synchronous_commit') END, true);`;
 

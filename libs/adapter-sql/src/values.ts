@@ -63,26 +63,35 @@ const arrayText = (items: readonly Json[]): string => `{${items.map(item => {
 
 export interface Field { readonly name: string; readonly dataTypeID: number }
 
+/** What may still be gathered for one output; its statements share it. */
+export interface OutputRoom { rows: number; bytes: number }
+export const wholeRoom = (): OutputRoom => ({ rows: OUTPUT_ROWS_MAX, bytes: OUTPUT_BYTES_MAX });
+
+const TOO_LARGE = `the answer has more than ${OUTPUT_ROWS_MAX} rows or ${OUTPUT_BYTES_MAX} bytes: ask for less (LIMIT, fewer columns, no RETURNING)`;
+/** @throws CannotDo when it is larger as JSON than allowed */
+export function checkSize(gathered: Json): void {
+  if (Buffer.byteLength(JSON.stringify(gathered)) > OUTPUT_BYTES_MAX) throw new CannotDo('TOO_LARGE', TOO_LARGE);
+}
+
 /** Gathers rows and stops where there are too many. */
 export class RowGatherer {
   readonly rows: JsonObject[] = [];
-  private bytes = 0;
   private names: readonly Field[] | null = null;
+  constructor(private readonly room = wholeRoom()) {}
 
   /** @throws CannotDo `TOO_LARGE`, `INVALID_SQL` */
   add(fields: readonly Field[], values: readonly (string | null)[]): void {
     this.see(fields);
-    for (const value of values) this.bytes += 4 + (value === null ? 0 : Buffer.byteLength(value));
-    for (const { name } of fields) this.bytes += 4 + name.length;
-    if (this.bytes > OUTPUT_BYTES_MAX || this.rows.length >= OUTPUT_ROWS_MAX) {
-      throw new CannotDo('TOO_LARGE', `the answer has more than ${OUTPUT_ROWS_MAX} rows or ${OUTPUT_BYTES_MAX} bytes: ask for less (LIMIT, fewer columns, no RETURNING)`);
-    }
+    this.room.rows--;
+    for (const value of values) this.room.bytes -= 4 + (value === null ? 0 : Buffer.byteLength(value));
+    for (const { name } of fields) this.room.bytes -= 4 + name.length;
+    if (this.room.bytes < 0 || this.room.rows < 0) throw new CannotDo('TOO_LARGE', TOO_LARGE);
     this.rows.push(Object.fromEntries(fields.map(({ name, dataTypeID }, index) => [name, values[index] === null ? null : jsonOf(dataTypeID, values[index]!)])));
   }
 
   /** @throws CannotDo when what it gathered is larger as JSON than allowed */
   finish(): JsonObject[] {
-    if (Buffer.byteLength(JSON.stringify(this.rows)) > OUTPUT_BYTES_MAX) throw new CannotDo('TOO_LARGE', `the answer has more than ${OUTPUT_BYTES_MAX} bytes: ask for less`);
+    checkSize(this.rows);
     return this.rows;
   }
 

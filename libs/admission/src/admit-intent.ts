@@ -1,5 +1,5 @@
 import { isObject, type Json, type JsonObject, type Problem } from '@aifirst/kernel';
-import { BASE_RISK, isLiteral, type CapabilityDescriptor, type Intent, type IntentStep, type PlannedStep } from '@aifirst/contracts';
+import { BASE_RISK, isLiteral, type CapabilityDescriptor, type Intent, type IntentStep, type PlannedStep, type TargetReach } from '@aifirst/contracts';
 import { readGoal, readLabels, readMode, readOnFailure, readSubjects, readTenant, readWhole, unknownFields } from './fields';
 import { cyclesOf } from './graph';
 import { pointerInBody, readInput, type ReadInput } from './input-reader';
@@ -11,7 +11,7 @@ import { readSql, type ReadSql } from './sql-input';
 /** What there is to call: by name, undefined when there is none. Descriptors are compiled once per object: hand out the same ones. */
 export interface AdmissionContext {
   readonly capabilities: (name: string) => CapabilityDescriptor | undefined;
-  readonly connections: (name: string) => { readonly adapter: string } | undefined;
+  readonly connections: (name: string) => { readonly adapter: string; readonly reach?: TargetReach } | undefined;
 }
 
 export type Admission =
@@ -119,7 +119,7 @@ function readStepInput(value: Json | undefined, base: string, capability: Capabi
     const wild = input.references.length > 0 || problems.found.length > before;
     for (const { code, pointer, detail } of inputProblems(capability, input.shown, wild)) problems.add(code, base + pointerInBody(input, pointer), detail);
   }
-  return { input, connection, sql: wellFormed && value !== undefined ? readSql(capability, value, input, base, problems) : null };
+  return { input, connection, sql: wellFormed && value !== undefined ? readSql(capability, value, input, connection === null ? undefined : context.connections(connection)?.reach, base, problems) : null };
 }
 
 function readConnection(value: Json | undefined, pointer: string, capability: CapabilityDescriptor, context: AdmissionContext, problems: Problems): string | null {

@@ -33,7 +33,7 @@ export interface CapabilityDescriptor {
   readonly outcome: OutcomeKnowledge;
   readonly undo: UndoExactness;
   readonly description: string;
-  /** JSON Schema 2020-12; `x-sensitive: "<class>"` on a property has it sealed, `x-path: true` marks a path beneath a root, `x-sql: "read" | "write"` one SQL statement. */
+  /** JSON Schema 2020-12; `x-sensitive: "<class>"` on a property has it sealed, `x-path: true` marks a path beneath a root, `x-sql: "read" | "write"` one SQL statement, `"script"` several. */
   readonly inputSchema: JsonObject;
   readonly outputSchema: JsonObject;
   readonly resources: readonly ResourceTemplate[];

@@ -10,3 +10,4 @@ export * from './workflow';
 export * from './questions';
 export * from './references';
 export * from './resources';
+export * from './target-reach';

@@ -4,6 +4,7 @@ import type { CloudEvent, Message } from './envelope';
 import type { AskedPreview, AskedUndoPreview, PreviewAnswer, UndoPreviewAnswer } from './preview';
 import type { PrincipalRef } from './intent';
 import type { ControlState, DecidePlan, StepDecision } from './policy';
+import type { TargetReach } from './target-reach';
 import type { WorkflowOrder } from './workflow';
 
 /**
@@ -99,9 +100,10 @@ export interface AdapterQuestions {
   capabilities: [Record<string, never>, { items: CapabilityDescriptor[] }];
   /**
    * `lockBase`: the target's own identity, see `PlannedStep.lockBase` (for files `file://` and the root with its links resolved).
+   * `reach`: what else a step touches than what its input names.
    * @throws Refusal PROBE_FAILED, INVALID_FIELD with a pointer into the connection
    */
-  probeConnection: [{ connection: Connection }, { limitations: string[]; lockBase?: string }];
+  probeConnection: [{ connection: Connection }, { limitations: string[]; lockBase?: string; reach?: TargetReach }];
   /** What would this step do now? Leaves no trace at the target. */
   preview: [AskedPreview, PreviewAnswer];
   /** What would taking this step back do now, by what the journal keeps of it? Leaves no trace at the target. */

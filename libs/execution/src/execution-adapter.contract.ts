@@ -139,6 +139,31 @@ export function describeAdapter<H extends AdapterHarness>(name: string, open: ()
         expect(await harness.snapshot()).toEqual(disturbed);
       });
 
+      it('says beforehand that it can be undone, and leaves no trace', async () => {
+        if (harness.adapter.previewUndo === undefined) return;
+        const image = await prepared();
+        const after = await executed(image);
+        const done = await harness.snapshot();
+        const preview = await harness.adapter.previewUndo({ ...call, key: call.key.replace('/forward', '/undo') }, image, after);
+        expect(preview).toEqual({ outcome: expect.stringMatching(/^(wouldUndo|nothingToDo)$/) as string, summary: expect.any(String) as string, conflicts: [], truncated: false });
+        expect(await harness.snapshot()).toEqual(done);
+        if (isReversible(given.capability)) expect(await harness.adapter.undo(call, image, after)).toMatchObject({ outcome: 'undone', verified: true });
+      });
+
+      it('says beforehand what its undo then says of somebody else\'s change', async () => {
+        if (harness.adapter.previewUndo === undefined || given.disturb === undefined || !isReversible(given.capability)) return;
+        const image = await prepared();
+        const after = await executed(image);
+        await given.disturb();
+        const disturbed = await harness.snapshot();
+        const preview = await harness.adapter.previewUndo(call, image, after);
+        expect(preview).toMatchObject({ outcome: 'wouldBlock' });
+        expect(await harness.snapshot()).toEqual(disturbed);
+        const result = await harness.adapter.undo(call, image, after) as { conflict: { resource: string } };
+        const [{ before: _before, after: _after, current: _current, ...first }] = preview.conflicts as [(typeof preview.conflicts)[number]];
+        expect(result).toEqual({ outcome: 'blocked', conflict: first });
+      });
+
       it('lets go of what it kept, more than once, and the target stays as it is', async () => {
         const image = await prepared();
         const after = await executed(image);

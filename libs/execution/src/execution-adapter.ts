@@ -1,4 +1,4 @@
-import type { CapabilityDescriptor, Conflict, Connection, PrincipalRef, StepError, StepPreview, UndoPreview } from '@aifirst/contracts';
+import type { CapabilityDescriptor, Conflict, Connection, PrincipalRef, StepError, StepPreview, TargetReach, UndoPreview } from '@aifirst/contracts';
 import type { Json, JsonObject } from '@aifirst/kernel';
 
 /** One call of a capability, as an adapter gets it: input resolved, unsealed and checked against its schema. */
@@ -62,7 +62,7 @@ export interface ExecutionAdapter {
   readonly takesSealed?: boolean;
   capabilities(): readonly CapabilityDescriptor[];
   /** Looks at a connection when it is put: null, or what is wrong with it. */
-  probeConnection(connection: Connection): Promise<{ readonly limitations: readonly string[]; /** The target's own identity, `PlannedStep.lockBase`. */ readonly lockBase?: string } | { readonly problem: string; readonly pointer: string }>;
+  probeConnection(connection: Connection): Promise<{ readonly limitations: readonly string[]; /** The target's own identity, `PlannedStep.lockBase`. */ readonly lockBase?: string; readonly reach?: TargetReach } | { readonly problem: string; readonly pointer: string }>;
   /** What `execute` would do now; leaves no trace at the target and no lock. Absent: nothing can be said beforehand. @throws CannotDo */
   preview?(call: StepCall): Promise<StepPreview>;
   /** What must not be worked on by two calls at once, from image to outcome; the journal serialises on these. */

@@ -30,7 +30,7 @@ const CLOSING_MS_MAX = 5_000;
  * copy behind a balancer can answer it. Who calls is settled before a request comes here.
  */
 export class McpEndpoint {
-  private readonly handler: McpHttpHandler;
+  protected readonly handler: McpHttpHandler;
   private readonly busy = new Set<Promise<void>>();
 
   constructor(private readonly options: McpEndpointOptions) {
@@ -82,7 +82,7 @@ export class McpEndpoint {
     response.end();
   }
 
-  private serverFor({ era, authInfo }: McpRequestContext): Server {
+  protected serverFor({ era, authInfo }: McpRequestContext): Server {
     const { caller } = authInfo!.extra as unknown as { readonly caller: McpCaller };
     const { host, version, instructions } = this.options;
     // Why only then: without sessions the older revision has no way to tell a client of a change.

@@ -1,6 +1,6 @@
 import type { Node } from '@pgsql/types';
 import { fingerprintOf } from './fingerprint';
-import { parse } from './parser';
+import { parse, type Parsed } from './parser';
 import { problem, Refused, unitsOfBytes, unitsOfCharacters } from './problem';
 import { statementRefusal } from './refusals';
 import type { KindOfProblem, ReadStatement, StatementVerb } from './statement';
@@ -30,8 +30,7 @@ export function readStatement(text: string, { allow }: ReadOptions = {}): ReadRe
   const unfit = problemOfText(text);
   if (unfit !== null) return { problem: unfit };
   const parsed = parse(text);
-  if ('tooDeep' in parsed) return { problem: problem('depth', TOO_DEEP) };
-  if ('error' in parsed) return { problem: problemOfParser(text, parsed.error, parsed.character) };
+  if (!('tree' in parsed)) return { problem: problemOfParsing(text, parsed) };
   const [first, second] = parsed.tree.stmts ?? [];
   if (first?.stmt === undefined) return { problem: problem('statements', 'there is no statement') };
   if (second !== undefined) return { problem: problem('statements', 'one statement at a time: make the others steps of their own', startOf(text, second.stmt_location ?? 0)) };
@@ -60,6 +59,8 @@ function readTree(text: string, root: Node, allow: ReadOptions['allow']): ReadSt
     operators: reader.operators.sorted(),
     types: reader.types.sorted(),
     attributes: [...reader.attributes].sort(),
+    assigns: [...reader.assigned].sort(),
+    deletes: reader.deletes,
     parameters: parametersOf(reader.parameters),
     isUnbounded: reader.isUnbounded,
     cascades: reader.cascades,
@@ -73,6 +74,10 @@ function parametersOf(numbers: ReadonlySet<number>): number {
   }
   return numbers.size;
 }
+
+/** Why there is no tree. */
+export const problemOfParsing = (text: string, parsed: Exclude<Parsed, { tree: unknown }>): KindOfProblem =>
+  ('tooDeep' in parsed ? problem('depth', TOO_DEEP) : problemOfParser(text, parsed.error, parsed.character));
 
 /** Why without the words after `near`: they may be a constant, which is nobody's to see in a message. */
 function problemOfParser(text: string, message: string, character: number): KindOfProblem {

@@ -1,9 +1,9 @@
 import { startTestPostgres, type TestPostgres } from '@aifirst/embedded-postgres/testing';
 import fc from 'fast-check';
 import { Client, type DatabaseError } from 'pg';
-import { ALLOWED_FUNCTIONS, isAllowedFunction, isAllowedType, prepareSqlSyntax, readStatement, type NamedObject } from './index';
+import { ALLOWED_FUNCTIONS, isAllowedFunction, isAllowedType, prepareSqlSyntax, readScript, readStatement, type NamedObject } from './index';
 import { ROW_FUNCTIONS } from './allowed-names';
-import { ALLOWED_CORPUS, CORPUS_SCHEMA, REFUSED_CORPUS, type AllowedCase } from './testing';
+import { ALLOWED_CORPUS, ALLOWED_SCRIPTS, CORPUS_SCHEMA, REFUSED_CORPUS, type AllowedCase } from './testing';
 
 let postgres: TestPostgres;
 let client: Client;
@@ -99,6 +99,27 @@ describe('PostgreSQL agrees on what a name means', () => {
       }
     }), { numRuns: Number(process.env['LAWS_RUNS'] ?? 300) });
     expect(compared).toBeGreaterThan(100);
+  });
+});
+
+describe('PostgreSQL cuts a script where the gate does', () => {
+  const told = ({ command, rowCount, rows }: { command: string; rowCount: number | null; rows: unknown[] }) => ({ command, rowCount, rows });
+  it.each(ALLOWED_SCRIPTS.map(each => [each.sql.replaceAll('%', '·').slice(0, 100), each] as const))('%s', async (_sql, { sql, params }) => {
+    const { script } = readScript(sql);
+    const inTransaction = async <T>(act: () => Promise<T>): Promise<T> => {
+      await client.query('BEGIN');
+      try { return await act(); } finally { await client.query('ROLLBACK'); }
+    };
+    const byOne = await inTransaction(async () => {
+      const results = [];
+      for (const { text, takes } of script!.statements) results.push(told(await client.query({ text, values: takes.map(number => params[number - 1]), queryMode: 'extended' } as never)));
+      return results;
+    });
+    expect(byOne).toHaveLength(script!.statements.length);
+    if (params.length > 0) return;
+    const whole = await inTransaction(async () => client.query(sql) as unknown as Promise<Parameters<typeof told>[0] | Parameters<typeof told>[0][]>);
+    // Why filtered: the client tells of empty statements too.
+    expect([whole].flat().filter(({ command }) => command !== null).map(told)).toEqual(byOne);
   });
 });
 

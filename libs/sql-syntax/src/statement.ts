@@ -38,9 +38,25 @@ export interface ReadStatement extends SqlStatement {
    * function `b(a)`: none of these may name a function outside pg_catalog that takes one row. Sorted, without repeats.
    */
   readonly attributes: readonly string[];
+  /** Columns that a SET gives a value, of an UPDATE, a MERGE or ON CONFLICT; of whatever table. Sorted, without repeats. */
+  readonly assigns: readonly string[];
+  /** A DELETE or a MERGE with one, also in WITH. */
+  readonly deletes: boolean;
   /** A TRUNCATE that empties the tables which refer to the named ones too. */
   readonly cascades: boolean;
 }
+
+/** One statement of a script. */
+export interface ScriptStatement extends ReadStatement {
+  /** Which of the script's parameters its `$1`, `$2` … are, counted from 1. */
+  readonly takes: readonly number[];
+}
+
+/**
+ * Several statements in one text, one after the other. What it says of itself is what they say together: every name that any of them names,
+ * unbounded if one is, and the verb of the one that takes most away.
+ */
+export interface SqlScript extends ReadStatement { readonly statements: readonly ScriptStatement[] }
 
 /** What is wrong, for tests and figures; the words are in `detail`. */
 export type SqlProblemKind =

@@ -36,9 +36,11 @@ export class TreeReader {
   readonly operators = new Names();
   readonly types = new Names();
   readonly attributes = new Set<string>();
+  readonly assigned = new Set<string>();
   readonly parameters = new Set<number>();
   isUnbounded = false;
   cascades = false;
+  deletes = false;
   private growth = 1;
   /** The byte of the innermost node that knows its own. */
   private at: number | null = null;
@@ -119,7 +121,9 @@ export class TreeReader {
       case 'RangeTableSample': return this.sample(fields as RangeTableSample);
       case 'JsonFuncExpr': return this.functions.add({ schema: null, name: SYNTAX.get(fields['op'] as string) ?? this.refuse('construct', 'this function of JSON is not known') });
       case 'TruncateStmt': return this.truncate(fields as TruncateStmt);
-      case 'UpdateStmt': case 'DeleteStmt': this.isUnbounded ||= reachOf(fields['whereClause'] as Node | undefined) === 'all'; return;
+      case 'UpdateStmt': this.assign(fields['targetList'] as Node[] | undefined); return this.bound(fields);
+      case 'DeleteStmt': this.deletes = true; return this.bound(fields);
+      case 'OnConflictClause': return this.assign(fields['targetList'] as Node[] | undefined);
       case 'MergeStmt': return this.merge(fields as MergeStmt);
     }
   }
@@ -207,11 +211,19 @@ export class TreeReader {
     this.cascades = behavior === 'DROP_CASCADE';
   }
 
+  private bound(fields: Fields): void { this.isUnbounded ||= reachOf(fields['whereClause'] as Node | undefined) === 'all'; }
+
+  private assign(targets: readonly Node[] | undefined): void {
+    for (const node of targets ?? []) if ('ResTarget' in node && node.ResTarget.name !== undefined) this.assigned.add(node.ResTarget.name);
+  }
+
   /** Every row of the target may be changed where no condition stands between. */
   private merge({ joinCondition, mergeWhenClauses }: MergeStmt): void {
     for (const node of mergeWhenClauses ?? []) {
       const clause = 'MergeWhenClause' in node ? node.MergeWhenClause : this.refuse('construct', 'MERGE is not understood');
       if (clause.commandType !== 'CMD_UPDATE' && clause.commandType !== 'CMD_DELETE') continue;
+      if (clause.commandType === 'CMD_DELETE') this.deletes = true;
+      else this.assign(clause.targetList);
       const byJoin = clause.matchKind === 'MERGE_WHEN_MATCHED' ? reachOf(joinCondition) : 'all';
       this.isUnbounded ||= byJoin === 'all' && reachOf(clause.condition) === 'all';
     }

@@ -5,7 +5,7 @@ import { CannotDo, type ActResult, type ProbeResult, type UndoResult } from '@ai
 import { begin, discard, readNote, writeNote, type StepFolder } from '../aside';
 import { folderAt, folderAtIfAny } from '../root';
 import { difference, digestOf, foreignChange, hashFile, inWords, isSameInode, openFile, readRange, see, seeOpenFile, sha256, type Seen } from '../seen';
-import { beginStep, blocked, findStep, prepare, targetChanged, undone, type Act, type ActImage, type Session, type Verb } from '../session';
+import { AS_BEFORE, barred, beginStep, blocked, blockedBy, findStep, prepare, targetChanged, undone, type Act, type ActImage, type Backward, type Looking, type Session, type Verb } from '../session';
 import { errnoOf, releaseLease, setModified, takeLease } from '../system/libc';
 import { Held, sync, type Folder } from '../system/folder';
 import { contentOf } from '../input';
@@ -174,24 +174,47 @@ async function probe(session: Session, before: AppendBefore): Promise<ProbeResul
   return { outcome: 'didNotHappen' };
 }
 
+async function lookBackIn(folder: Folder | null, name: string, step: StepFolder | null, before: AppendBefore, after: AppendAfter): Promise<Backward> {
+  const inTheWay = (what: string, found: Seen | null): Backward => barred({ path: before.path, what, expected: after.entry, found, ...sides(before, after) });
+  if (folder === null || folder.lstat(name) === null) return inTheWay('it is gone', null);
+  const found = (await see(folder, name))!;
+  if (isSameInode(before.target, folder.lstat(name)) && found.digest === before.target.digest && found.size === before.target.size) return AS_BEFORE;
+  const changed = foreignChange(after.entry, found);
+  if (changed !== null) return inTheWay(changed, found);
+  if (step === null) return inTheWay('what undo needs has been forgotten', found);
+  // Why closed at once: an undo gets the file to itself only where nobody has it open, itself included.
+  const held = new Held();
+  try {
+    return oursIn(openFile(held, folder, name), before, after) === null ? inTheWay(OTHER_CONTENT, found) : { finds: 'after', found };
+  } finally { held.close(); }
+}
+const OTHER_CONTENT = 'its content is another';
+const sides = ({ target }: AppendBefore, { entry }: AppendAfter) => ({ before: target, after: entry });
+
+/** What was added, where it was added; null when something else stands there. */
+function oursIn(fd: number, before: AppendBefore, after: AppendAfter): Buffer | null {
+  const ours = readRange(fd, after.offset, before.length);
+  return sha256(ours) === before.content ? ours : null;
+}
+
+function lookBack(looking: Looking, step: StepFolder | null, before: AppendBefore, after: AppendAfter): Promise<Backward> {
+  const [folders, name] = placeAt(before.path);
+  return lookBackIn(folderAtIfAny(looking.held, looking.root, folders), name, step, before, after);
+}
+
 async function undo(session: Session, before: AppendBefore, after: AppendAfter): Promise<UndoResult> {
   const [folders, name] = placeAt(before.path);
   const conflict = (what: string, found: Seen | null) => blocked(session, before.path, what, inWords(after.entry), inWords(found));
   const step = await findStep(session, before);
   const folder = folderAtIfAny(session.held, session.root, folders);
-  if (folder === null || folder.lstat(name) === null) return conflict('it is gone', null);
-  const found = (await see(folder, name))!;
-  if (isSameInode(before.target, folder.lstat(name)) && found.digest === before.target.digest && found.size === before.target.size) {
-    return finish(session, before, step, folder, name);
-  }
-  const changed = foreignChange(after.entry, found);
-  if (changed !== null) return conflict(changed, found);
-  if (step === null) return conflict('what undo needs has been forgotten', found);
-  await writeNote(step, BEGUN, true);
+  const back = await lookBackIn(folder, name, step, before, after);
+  if (back.finds === 'blocked' || folder === null) return blockedBy(session, back as Extract<Backward, { finds: 'blocked' }>);
+  if (back.finds === 'before') return finish(session, before, step, folder, name);
+  await writeNote(step!, BEGUN, true);
   session.boundary('undo.before');
   const fd = openFile(session.held, folder, name, O_RDWR);
-  const ours = readRange(fd, after.offset, before.length);
-  if (sha256(ours) !== before.content) return conflict('its content is another', found);
+  const ours = oursIn(fd, before, after);
+  if (ours === null) return conflict(OTHER_CONTENT, back.found);
   const mtimeNs = after.offset === before.target.size ? before.target.mtimeNs : after.entry.mtimeNs;
   if (!(await cutOffWhenAlone(fd, after.offset, ours, mtimeNs))) return conflict('somebody else writes to it or has it open', await see(folder, name));
   session.boundary('undo.cut');
@@ -222,4 +245,4 @@ async function finish(session: Session, before: AppendBefore, step: StepFolder |
   return undone(differs === null, differs);
 }
 
-export const appending: Verb<AppendBefore, AppendAfter> = { execute, probe, undo };
+export const appending: Verb<AppendBefore, AppendAfter> = { execute, probe, undo, lookBack, sides };

@@ -5,7 +5,7 @@ import { discard, type StepFolder } from '../aside';
 import { fourDigitsOf } from '../input';
 import { folderAt, folderAtIfAny } from '../root';
 import { attributesDigest, basics, difference, foreignChange, inWords, isSameInode, isUntouched, modeText, mustBeFile, openFile, see, sha256, typeMode, type Seen } from '../seen';
-import { beginStep, blocked, findStep, prepare, targetChanged, undone, type Act, type ActImage, type Looking, type Session, type Verb } from '../session';
+import { AS_BEFORE, barred, beginStep, blocked, blockedBy, findStep, prepare, targetChanged, undone, type Act, type ActImage, type Backward, type Looking, type Session, type Verb } from '../session';
 import { errnoOf } from '../system/libc';
 import { Held, reopen, sync, type Folder } from '../system/folder';
 import { folderDigest } from './stage';
@@ -183,6 +183,25 @@ async function probe(session: Session, before: ModeBefore): Promise<ProbeResult>
   return { outcome: 'didNotHappen' };
 }
 
+async function lookBackIn(folder: Folder | null, name: string, step: StepFolder | null, before: ModeBefore, after: ModeAfter): Promise<Backward> {
+  const { target } = before;
+  const inTheWay = (what: string, found: Seen | null): Backward => barred({ path: before.path, what, expected: after.entry, found, ...sides(before, after) });
+  const looked = folder === null ? null : await look(folder, name);
+  if (looked === null) return inTheWay('it is gone', null);
+  const found = looked.seen;
+  if (hasMode(folder, name, target, target.mode) || (target.type === 'file' && before.wasRead && foreignChange(target, found) === null)) return AS_BEFORE;
+  const changed = differs(before, after, looked);
+  if (changed !== null) return inTheWay(changed, found);
+  return step === null ? inTheWay('what undo needs has been forgotten', found) : { finds: 'after', found };
+}
+const sides = ({ target }: ModeBefore, { entry }: ModeAfter) => ({ before: target, after: entry });
+
+async function lookBack({ held, root }: Looking, step: StepFolder | null, before: ModeBefore, after: ModeAfter): Promise<Backward> {
+  if (before.nothing) return AS_BEFORE;
+  const [folders, name] = splitPath(before.path);
+  return lookBackIn(folderAtIfAny(held, root, folders), name, step, before, after);
+}
+
 async function undo(session: Session, before: ModeBefore, after: ModeAfter): Promise<UndoResult> {
   if (before.nothing) return undone(true, null);
   const [folders, name] = splitPath(before.path);
@@ -190,13 +209,10 @@ async function undo(session: Session, before: ModeBefore, after: ModeAfter): Pro
   const conflict = (what: string, found: Seen | null) => blocked(session, before.path, what, inWords(after.entry), inWords(found));
   const step: StepFolder | null = await findStep(session, before);
   const folder = folderAtIfAny(session.held, session.root, folders);
-  const looked = folder === null ? null : await look(folder, name);
-  if (folder === null || looked === null) return conflict('it is gone', null);
-  const found = looked.seen;
-  if (hasMode(folder, name, target, target.mode) || (target.type === 'file' && before.wasRead && foreignChange(target, found) === null)) return undone(true, null);
-  const changed = differs(before, after, looked);
-  if (changed !== null) return conflict(changed, found);
-  if (step === null) return conflict('what undo needs has been forgotten', found);
+  const back = await lookBackIn(folder, name, step, before, after);
+  if (back.finds === 'blocked') return blockedBy(session, back);
+  if (back.finds === 'before' || folder === null) return undone(true, null);
+  const { found } = back;
   const entry = session.held.fd(folder.openEntry(name));
   session.boundary('undo.before');
   if (!isAsSeen(entry, found) || !isSameInode(found, folder.lstat(name))) return conflict('it is being changed by somebody else', (await look(folder, name))?.seen ?? null);
@@ -221,4 +237,4 @@ function differs(before: ModeBefore, { entry }: ModeAfter, { seen, wasRead }: Lo
 }
 const both = (entry: Seen, seen: Seen): boolean => entry.attributes !== '' && seen.attributes !== '' && entry.attributes !== seen.attributes;
 
-export const changingMode: Verb<ModeBefore, ModeAfter> = { execute, probe, undo };
+export const changingMode: Verb<ModeBefore, ModeAfter> = { execute, probe, undo, lookBack, sides };

@@ -4,7 +4,7 @@ import { begin, discard, readNote, writeNote, type StepFolder } from '../aside';
 import { TIME_NOT_PUT_BACK, noteUnchanged, putTimeBack, setTime, timeOfMove, type FolderTime } from '../folder-times';
 import { folderAt, folderAtIfAny } from '../root';
 import { difference, inWords, isStill, isUntouched, see, type Seen } from '../seen';
-import { beginStep, blocked, findStep, prepare, lockFolder, seeFolderItself, targetChanged, undone, type Act, type ActImage, type FolderSeen, type Looking, type Session, type Verb } from '../session';
+import { AS_BEFORE, barred, beginStep, blocked, blockedBy, findStep, prepare, lockFolder, seeFolderItself, targetChanged, undone, type Act, type ActImage, type Backward, type FolderSeen, type Looking, type Session, type Verb } from '../session';
 import { errnoOf } from '../system/libc';
 import type { Folder } from '../system/folder';
 
@@ -112,17 +112,32 @@ async function probe(session: Session, before: DeleteBefore): Promise<ProbeResul
   return { outcome: 'didNotHappen' };
 }
 
-async function undo(session: Session, before: DeleteBefore, after: DeleteAfter): Promise<UndoResult> {
-  const [folders, name] = splitPath(before.path);
-  const conflict = (what: string, found: Seen | null) => blocked(session, before.path, what, 'nothing', inWords(found));
-  const step = await findStep(session, before);
-  const folder = folderAtIfAny(session.held, session.root, folders);
-  if (folder === null) return conflict('the folder it was in is gone', null);
-  await lockFolder(session, folder);
-  let timePutBack = true;
+async function lookBackIn(folder: Folder | null, name: string, step: StepFolder | null, before: DeleteBefore): Promise<Backward> {
+  const inTheWay = (what: string, found: Seen | null): Backward => barred({ path: before.path, what, expected: null, found, ...sides(before) });
+  if (folder === null) return inTheWay('the folder it was in is gone', null);
   if (step === null || step.folder.lstat(GONE) === null) {
     const found = await see(folder, name);
-    if (difference(before.target, found) !== null) return conflict('what was set aside is gone', found);
+    return difference(before.target, found) === null ? AS_BEFORE : inTheWay('what was set aside is gone', found);
+  }
+  return folder.lstat(name) === null ? { finds: 'after', found: before.target } : inTheWay(TAKEN, await see(folder, name));
+}
+const TAKEN = 'somebody else has put something in its place';
+const sides = ({ target }: DeleteBefore) => ({ before: target, after: null });
+
+function lookBack({ held, root }: Looking, step: StepFolder | null, before: DeleteBefore): Promise<Backward> {
+  const [folders, name] = splitPath(before.path);
+  return lookBackIn(folderAtIfAny(held, root, folders), name, step, before);
+}
+
+async function undo(session: Session, before: DeleteBefore, after: DeleteAfter): Promise<UndoResult> {
+  const [folders, name] = splitPath(before.path);
+  const step = await findStep(session, before);
+  const folder = folderAtIfAny(session.held, session.root, folders);
+  if (folder !== null) await lockFolder(session, folder);
+  const back = await lookBackIn(folder, name, step, before);
+  if (back.finds === 'blocked' || folder === null) return blockedBy(session, back as Extract<Backward, { finds: 'blocked' }>);
+  let timePutBack = true;
+  if (step === null || back.finds === 'before') {
     if (step !== null) timePutBack = putTimeBack(step, folder, after.folder, folder.lstat(name)?.ctimeNs);
   } else {
     await noteUnchanged(step, [[folder, after.folder]]);
@@ -130,7 +145,7 @@ async function undo(session: Session, before: DeleteBefore, after: DeleteAfter):
     try {
       step.folder.renameTo(GONE, folder, name);
     } catch (error) {
-      if (errnoOf(error) === 'EEXIST') return conflict('somebody else has put something in its place', await see(folder, name));
+      if (errnoOf(error) === 'EEXIST') return blocked(session, before.path, TAKEN, inWords(null), inWords(await see(folder, name)));
       throw error;
     }
     const movedNs = String(folder.stat().mtimeNs);
@@ -145,4 +160,4 @@ async function undo(session: Session, before: DeleteBefore, after: DeleteAfter):
     : `${differs}: it was changed while it was set aside, by a process that held it open`);
 }
 
-export const deleting: Verb<DeleteBefore, DeleteAfter> = { execute, probe, undo };
+export const deleting: Verb<DeleteBefore, DeleteAfter> = { execute, probe, undo, lookBack, sides };

@@ -4,7 +4,7 @@ import { TIME_NOT_PUT_BACK, noteUnchanged, putTimeBack, setTime, timeOfMove, typ
 import { takeKeptAway } from '../made-folders';
 import { folderAt, folderAtIfAny } from '../root';
 import { difference, inWords, isSameInode, isStill, isUntouched, see, type Seen } from '../seen';
-import { beginStep, blocked, findStep, prepare, lockFolder, seeFolderItself, targetChanged, undone, type Act, type ActImage, type FolderSeen, type Looking, type Session, type Verb } from '../session';
+import { AS_BEFORE, barred, beginStep, blocked, blockedBy, findStep, prepare, lockFolder, seeFolderItself, targetChanged, undone, type Act, type ActImage, type Backward, type FolderSeen, type InTheWay, type Looking, type Session, type Verb } from '../session';
 import { errnoOf } from '../system/libc';
 import type { Folder } from '../system/folder';
 import { mustBeWritable } from './stage';
@@ -64,10 +64,10 @@ function openEnds(session: Session, before: MoveBefore): Ends {
   const end = (path: string): End => { const [folders, name] = splitPath(path); return { folder: folderAt(session.held, session.root, folders), name, path: folders.join('/') }; };
   return { from: end(before.path), to: end(before.to) };
 }
-function openEndsIfAny(session: Session, before: MoveBefore): Ends | null {
+function openEndsIfAny({ held, root }: Looking, before: MoveBefore): Ends | null {
   const end = (path: string): End | null => {
     const [folders, name] = splitPath(path);
-    const folder = folderAtIfAny(session.held, session.root, folders);
+    const folder = folderAtIfAny(held, root, folders);
     return folder === null ? null : { folder, name, path: folders.join('/') };
   };
   const from = end(before.path), to = end(before.to);
@@ -227,24 +227,45 @@ async function probe(session: Session, before: MoveBefore): Promise<ProbeResult>
   return { outcome: 'didNotHappen' };
 }
 
+async function lookBackIn(ends: Ends | null, step: StepFolder | null, before: MoveBefore): Promise<Backward> {
+  const { source, target } = before;
+  const atFrom = (what: string, found: Seen | null): InTheWay => ({ path: before.path, what, expected: null, found, ...sides(before) });
+  const atTo = (what: string, expected: Seen, found: Seen | null): InTheWay => ({ path: before.to, what, expected, found, before: target, after: source });
+  if (ends === null) return barred(atFrom('a folder on the way is gone', null));
+  const { from, to } = ends;
+  if (at(from, source)) return AS_BEFORE;
+  const found = await see(to.folder, to.name);
+  const changed = difference(source, found);
+  const inTheWay: InTheWay[] = changed === null ? [] : [atTo(changed, source, found)];
+  if (step === null) inTheWay.push(...(changed === null ? [atTo('what undo needs has been forgotten', source, found)] : []));
+  else if (target !== null && step.folder.lstat(REPLACED) === null) {
+    // Why: an undo that was cut off may have put what was replaced beside it already.
+    if (!at(from, target)) inTheWay.push(atTo('what was set aside is gone', target, await see(from.folder, from.name)));
+  } else if (from.folder.lstat(from.name) !== null) inTheWay.push(atFrom(TAKEN, await see(from.folder, from.name)));
+  const [first, ...rest] = inTheWay;
+  return first === undefined ? { finds: 'after', found: found! } : barred(first, ...rest);
+}
+const TAKEN = 'somebody else has put something in its place';
+const sides = ({ source }: MoveBefore) => ({ before: source, after: null });
+
+const lookBack = (looking: Looking, step: StepFolder | null, before: MoveBefore): Promise<Backward> => lookBackIn(openEndsIfAny(looking, before), step, before);
+
 async function undo(session: Session, before: MoveBefore, after: MoveAfter): Promise<UndoResult> {
   const step = await findStep(session, before);
   const conflict = (path: string, what: string, expected: Seen | null, found: Seen | null) => blocked(session, path, what, inWords(expected), inWords(found));
   const ends = openEndsIfAny(session, before);
-  if (ends === null) return conflict(before.path, 'a folder on the way is gone', null, null);
-  await lockEnds(session, ends);
+  if (ends !== null) await lockEnds(session, ends);
+  const back = await lookBackIn(ends, step, before);
+  if (back.finds === 'blocked' || ends === null) {
+    // Why: where an undo was cut off, nothing is to be touched now.
+    if (ends !== null && step !== null && before.target !== null && step.folder.lstat(REPLACED) === null && at(ends.from, before.target)) ends.from.folder.renameTo(ends.from.name, step.folder, REPLACED);
+    return blockedBy(session, back as Extract<Backward, { finds: 'blocked' }>);
+  }
   const { from, to } = ends;
   const timed = (): (readonly [Folder, FolderTime])[] => after.folders.map(time => [time.path === to.path ? to.folder : from.folder, time] as const);
   let last: Times | null = null;
-  if (!at(from, before.source)) {
-    const found = await see(to.folder, to.name);
-    const changed = difference(before.source, found);
-    if (changed !== null) {
-      // Why: an undo that was cut off may have put what was replaced beside it already; nothing is to be touched now.
-      if (step !== null && before.target !== null && step.folder.lstat(REPLACED) === null && at(from, before.target)) from.folder.renameTo(from.name, step.folder, REPLACED);
-      return conflict(before.to, changed, before.source, found);
-    }
-    if (step === null) return conflict(before.to, 'what undo needs has been forgotten', before.source, found);
+  if (back.finds === 'after' && step !== null) {
+    const { found } = back;
     if (before.target === null) {
       await noteUnchanged(step, timed());
       session.boundary('undo.before');
@@ -253,17 +274,17 @@ async function undo(session: Session, before: MoveBefore, after: MoveAfter): Pro
       try {
         to.folder.renameTo(to.name, from.folder, from.name);
       } catch (error) {
-        if (errnoOf(error) === 'EEXIST') return conflict(before.path, 'somebody else has put something in its place', null, await see(from.folder, from.name));
+        if (errnoOf(error) === 'EEXIST') return conflict(before.path, TAKEN, null, await see(from.folder, from.name));
         throw error;
       }
       last = timesNow(ends);
       session.boundary('undo.moved');
-      if (!(await isStill(from.folder, from.name, found!))) {
+      if (!(await isStill(from.folder, from.name, found))) {
         moveAwayAgain(ends, moved, times, last);
         return conflict(before.to, 'it is being changed by somebody else', before.source, await see(to.folder, to.name));
       }
     } else {
-      const refused = await replaceBack(session, step, before, before.target, ends, timed(), found!);
+      const refused = await replaceBack(session, step, before, before.target, ends, timed(), found);
       if (refused !== null) return refused;
       last = timesNow(ends);
     }
@@ -288,26 +309,42 @@ async function undo(session: Session, before: MoveBefore, after: MoveAfter): Pro
 async function replaceBack(session: Session, step: StepFolder, before: MoveBefore, target: Seen, ends: Ends, timed: readonly (readonly [Folder, FolderTime])[], source: Seen): Promise<UndoResult | null> {
   const { from, to } = ends;
   const conflict = (path: string, what: string, expected: Seen | null, found: Seen | null) => blocked(session, path, what, inWords(expected), inWords(found));
+  const times = timesNow(ends);
   if (step.folder.lstat(REPLACED) !== null) {
     await noteUnchanged(step, timed);
     session.boundary('undo.before');
     try {
       step.folder.renameTo(REPLACED, from.folder, from.name);
     } catch (error) {
-      if (errnoOf(error) === 'EEXIST') return conflict(before.path, 'somebody else has put something in its place', null, await see(from.folder, from.name));
+      if (errnoOf(error) === 'EEXIST') return conflict(before.path, TAKEN, null, await see(from.folder, from.name));
       throw error;
     }
     session.boundary('undo.beside');
-  } else if (!at(from, target)) {
-    return conflict(before.to, 'what was set aside is gone', target, await see(from.folder, from.name));
   }
   from.folder.exchange(from.name, to.folder, to.name);
+  // Why in the same turn: whatever came here from `to` is what lay there, ours or theirs, and goes back there.
+  const moved = from.folder.lstat(from.name);
+  const last = timesNow(ends);
   session.boundary('undo.exchanged');
   if (await isStill(from.folder, from.name, source)) return null;
-  // Why: nothing of what somebody else did in the last instant may be hidden: all back to where it was.
-  from.folder.exchange(from.name, to.folder, to.name);
-  from.folder.renameTo(from.name, step.folder, REPLACED);
+  exchangeAgain(step, target, ends, moved, times, last);
   return conflict(before.to, 'it is being changed by somebody else', before.source, await see(to.folder, to.name));
 }
 
-export const moving: Verb<MoveBefore, MoveAfter> = { execute, probe, undo };
+/**
+ * Both back to where the step had put them, while they are what was exchanged: what another has put in the place of one of
+ * them since stays where they put it, also if they do so in the very instant.
+ * @param moved what came from `to`, as it was seen right then
+ */
+function exchangeAgain(step: StepFolder, target: Seen, ends: Ends, moved: Entry, times: Times, last: Times): void {
+  const { from, to } = ends;
+  const undisturbed = JSON.stringify(timesNow(ends)) === JSON.stringify(last);
+  if (!areSame(moved, from.folder.lstat(from.name)) || !at(to, target)) return;
+  from.folder.exchange(from.name, to.folder, to.name);
+  if (!areSame(moved, to.folder.lstat(to.name)) || !at(from, target)) { from.folder.exchange(from.name, to.folder, to.name); return; }
+  from.folder.renameTo(from.name, step.folder, REPLACED);
+  if (!isSameInode(target, step.folder.lstat(REPLACED))) step.folder.renameTo(REPLACED, from.folder, from.name);
+  else if (undisturbed) setTimes(ends, times);
+}
+
+export const moving: Verb<MoveBefore, MoveAfter> = { execute, probe, undo, lookBack, sides };

@@ -5,7 +5,7 @@ import { TIME_NOT_PUT_BACK, noteUnchanged, putTimeBack, setTime, timeOfMove, typ
 import { takeFoldersAway, takeKeptAway, type Made } from '../made-folders';
 import { descend, folderAt, folderAtIfAny } from '../root';
 import { difference, foreignChange, inWords, isSameInode, isStill, isUntouched, see, type Seen } from '../seen';
-import { beginStep, blocked, findStep, lockFolder, seeFolderItself, targetChanged, undone, type Act, type ActImage, type FolderSeen, type Session, type Verb } from '../session';
+import { AS_BEFORE, barred, beginStep, blocked, blockedBy, findStep, lockFolder, seeFolderItself, targetChanged, undone, type Act, type ActImage, type Backward, type FolderSeen, type Looking, type Session, type Verb } from '../session';
 import { errnoOf } from '../system/libc';
 import type { Folder } from '../system/folder';
 
@@ -219,34 +219,52 @@ async function notHappened(session: Session, step: StepFolder): Promise<ProbeRes
   return { outcome: 'didNotHappen' };
 }
 
+async function lookBackIn(looking: Looking, folder: Folder | null, name: string, step: StepFolder | null, before: PlaceBefore, after: PlaceAfter): Promise<Backward> {
+  const { target } = before;
+  const inTheWay = (what: string, found: Seen | null, expected: Seen | null = after.entry): Backward => barred({ path: before.path, what, expected, found, ...sides(before, after) });
+  const found = folder === null ? null : await see(folder, name);
+  // What was set aside has been forgotten: only what is there already can be said.
+  if (step === null) return (target === null ? found === null : difference(target, found) === null) ? AS_BEFORE : inTheWay('what undo needs has been forgotten', found, target);
+  if (target === null) {
+    // Why: a crash may have come between setting aside and looking at what that was.
+    if (step.folder.lstat(OURS) !== null) return readNote(step.folder, CHECKED) !== null || folder === null || await isOurs(before, step, OURS, after.entry) ? AS_BEFORE : inTheWay(BEING_CHANGED, await see(step.folder, OURS));
+    if (folder === null || found === null) return AS_BEFORE;
+    const what = foreignIn(before, after.entry, found, () => isEmptyFolder(looking, folder, name));
+    return what === null ? { finds: 'after', found } : inTheWay(what, found);
+  }
+  if (folder === null || found === null) return inTheWay('it is gone', null);
+  if (isSameInode(target, folder.lstat(name))) return readNote(step.folder, CHECKED) !== null || await isOurs(before, step, STAGED, after.entry) ? AS_BEFORE : inTheWay(BEING_CHANGED, found);
+  const changed = foreignChange(after.entry, found);
+  if (changed !== null) return inTheWay(changed, found);
+  return isSameInode(target, step.folder.lstat(STAGED)) ? { finds: 'after', found } : inTheWay('what was set aside is gone', found);
+}
+const sides = ({ target }: PlaceBefore, { entry }: PlaceAfter) => ({ before: target, after: entry });
+
+async function lookBack(looking: Looking, step: StepFolder | null, before: PlaceBefore, after: PlaceAfter): Promise<Backward> {
+  if (before.nothing) return AS_BEFORE;
+  return lookBackIn(looking, folderAtIfAny(looking.held, looking.root, names(before)), before.path.split('/').at(-1)!, step, before, after);
+}
+
 async function undo(session: Session, before: PlaceBefore, after: PlaceAfter): Promise<UndoResult> {
   if (before.nothing) return undone(true, null);
-  const names = before.path.split('/');
-  const name = names.at(-1)!;
+  const name = before.path.split('/').at(-1)!;
   const step = await findStep(session, before);
-  const folder = folderAtIfAny(session.held, session.root, names.slice(0, -1));
-  if (step === null) return withoutAside(session, before, folder, name);
-  if (folder !== null) await lockFolder(session, folder);
+  const folder = folderAtIfAny(session.held, session.root, names(before));
+  if (step !== null && folder !== null) await lockFolder(session, folder);
+  const back = await lookBackIn(session, folder, name, step, before, after);
+  if (step === null) return back.finds === 'blocked' ? blockedBy(session, back) : undone(true, null);
   return before.target === null
-    ? takeAway(session, step, before, after, folder, name)
-    : exchangeBack(session, step, before, before.target, after, folder, name);
+    ? takeAway(session, step, before, after, folder, name, back)
+    : exchangeBack(session, step, before, before.target, after, folder, name, back);
 }
 
-/** What was set aside has been forgotten: only what is there already can be said. */
-async function withoutAside(session: Session, before: PlaceBefore, folder: Folder | null, name: string): Promise<UndoResult> {
-  const now = folder === null ? null : await see(folder, name);
-  if (before.target === null ? now === null : difference(before.target, now) === null) return undone(true, null);
-  return blocked(session, before.path, 'what undo needs has been forgotten', inWords(before.target), inWords(now));
-}
-
-async function takeAway(session: Session, step: StepFolder, before: PlaceBefore, after: PlaceAfter, folder: Folder | null, name: string): Promise<UndoResult> {
+async function takeAway(session: Session, step: StepFolder, before: PlaceBefore, after: PlaceAfter, folder: Folder | null, name: string, back: Backward): Promise<UndoResult> {
   let timesPutBack = true;
   const conflict = (what: string, found: Seen | null) => blocked(session, before.path, what, inWords(after.entry), inWords(found));
   if (step.folder.lstat(OURS) === null) {
-    const found = folder === null ? null : await see(folder, name);
-    if (folder !== null && found !== null) {
-      const what = inTheWay(before, after.entry, found, () => isEmptyFolder(session, folder, name));
-      if (what !== null) return conflict(what, found);
+    if (back.finds === 'blocked') return blockedBy(session, back);
+    if (folder !== null && back.finds === 'after') {
+      const { found } = back;
       await noteUnchanged(step, after.folder === null ? [] : [[folder, after.folder]]);
       session.boundary('undo.before');
       const timeNs = String(folder.stat().mtimeNs);
@@ -264,8 +282,7 @@ async function takeAway(session: Session, step: StepFolder, before: PlaceBefore,
       await writeNote(step, CHECKED, true);
     }
   } else {
-    if (readNote(step.folder, CHECKED) === null && folder !== null && !(await isOurs(before, step, OURS, after.entry))) {
-      // Why: the crash came between setting aside and looking at what that was.
+    if (back.finds === 'blocked' && folder !== null) {
       step.folder.renameTo(OURS, folder, name);
       return conflict(BEING_CHANGED, await see(folder, name));
     }
@@ -287,37 +304,34 @@ const reasonOf = (kept: readonly string[], timesPutBack: boolean): string | null
 
 async function isOurs(before: PlaceBefore, step: StepFolder, name: string, entry: Seen): Promise<boolean> {
   const found = await see(step.folder, name);
-  return found !== null && inTheWay(before, entry, found, () => true) === null;
+  return found !== null && foreignIn(before, entry, found, () => true) === null;
 }
 
 /**
  * The times and digest of a folder that was made follow what others did in it and took back again: it must be ours, and
  * empty. One that was copied must be as it was, with all it holds.
  */
-function inTheWay({ source }: PlaceBefore, expected: Seen, found: Seen, isEmpty: () => boolean): string | null {
+function foreignIn({ source }: PlaceBefore, expected: Seen, found: Seen, isEmpty: () => boolean): string | null {
   if (expected.type === 'file' || found.type === 'file' || source !== undefined) return foreignChange(expected, found);
   return difference({ ...expected, mtimeNs: '', digest: '' }, { ...found, mtimeNs: '', digest: '' }) ?? (isEmpty() ? null : 'it is not empty');
 }
-function isEmptyFolder(session: Session, folder: Folder, name: string): boolean {
-  return session.held.folder(folder.openFolder(name))?.isEmpty() ?? true;
+function isEmptyFolder({ held }: Looking, folder: Folder, name: string): boolean {
+  return held.folder(folder.openFolder(name))?.isEmpty() ?? true;
 }
 
-async function exchangeBack(session: Session, step: StepFolder, before: PlaceBefore, target: Seen, after: PlaceAfter, folder: Folder | null, name: string): Promise<UndoResult> {
+async function exchangeBack(session: Session, step: StepFolder, before: PlaceBefore, target: Seen, after: PlaceAfter, folder: Folder | null, name: string, back: Backward): Promise<UndoResult> {
   const conflict = (what: string, found: Seen | null) => blocked(session, before.path, what, inWords(after.entry), inWords(found));
-  const found = folder === null ? null : await see(folder, name);
-  if (folder === null || found === null) return conflict('it is gone', null);
+  if (folder === null) return blockedBy(session, back as Extract<Backward, { finds: 'blocked' }>);
   let timesPutBack = true;
-  if (isSameInode(target, folder.lstat(name))) {
-    if (readNote(step.folder, CHECKED) === null && !(await isOurs(before, step, STAGED, after.entry))) {
-      // Why: the crash came between the exchange and looking at what it set aside.
-      if (step.folder.lstat(STAGED) !== null && !(await bringAside(step, folder, name, target))) throw strayed(step);
-      return conflict(BEING_CHANGED, await see(folder, name));
-    }
+  if (back.finds === 'blocked') {
+    // Why: the crash came between the exchange and looking at what it set aside.
+    if (!isSameInode(target, folder.lstat(name)) || step.folder.lstat(STAGED) === null) return blockedBy(session, back);
+    if (!(await bringAside(step, folder, name, target))) throw strayed(step);
+    return conflict(BEING_CHANGED, await see(folder, name));
+  } else if (back.finds === 'before') {
     timesPutBack = putTimeBack(step, folder, after.folder!, step.folder.lstat(STAGED)?.ctimeNs);
   } else {
-    const changed = foreignChange(after.entry, found);
-    if (changed !== null) return conflict(changed, found);
-    if (!isSameInode(target, step.folder.lstat(STAGED))) return conflict('what was set aside is gone', found);
+    const { found } = back;
     await noteUnchanged(step, [[folder, after.folder!]]);
     session.boundary('undo.before');
     const timeNs = String(folder.stat().mtimeNs);
@@ -348,4 +362,4 @@ async function exchangeBack(session: Session, step: StepFolder, before: PlaceBef
     : `${differs}: it was changed while it was set aside, by a process that held it open`);
 }
 
-export const placing: Verb<PlaceBefore, PlaceAfter> = { execute, probe, undo };
+export const placing: Verb<PlaceBefore, PlaceAfter> = { execute, probe, undo, lookBack, sides };

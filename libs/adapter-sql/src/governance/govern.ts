@@ -1,6 +1,10 @@
+import { CannotDo } from '@aifirst/execution';
 import type { Transaction } from '../transaction';
 import { agentRoleNameOf, prepareAgentRole, tried } from './agent-role';
 import { alwaysSql, GOVERNABLE_SQL, INSTALL_LOCK, qualified, ROOT_TRIGGER, ROW_TRIGGER, rowTriggerSql, SCHEMA_SQL, TRUNCATE_TRIGGER, truncateTriggerSql } from './schema';
+
+const EFFECTS_COLUMNS = '{step,id,xid,state,touched,digest,output}';
+const IMAGES_COLUMNS = '{effect,relation,old,new}';
 
 interface Governable { readonly schema: string; readonly name: string; readonly kind: 'r' | 'p'; readonly hasRow: boolean; readonly hasAlways: boolean; readonly hasOwn: boolean; readonly hasTruncate: boolean; readonly isPartition: boolean }
 
@@ -13,6 +17,7 @@ export async function governTables(transaction: Transaction): Promise<Governed> 
   const statements: string[] = [];
   const [state] = await transaction.query<{ there: boolean; own: boolean | null }>(`
     SELECT n.oid IS NOT NULL AS there, pg_has_role(n.nspowner, 'MEMBER') AS own FROM (SELECT 1) x LEFT JOIN pg_namespace n ON n.nspname = 'aifirst'`);
+  await checkForeign(transaction);
   const isOwn = !state!.there || state!.own === true;
   const isInstalled = isOwn ? await tried(transaction, SCHEMA_SQL) : state!.there;
   if (!isInstalled) statements.push(SCHEMA_SQL.trim().replace(/;$/, ''));
@@ -46,6 +51,17 @@ function missingOn(found: Governable): string[] {
     ...(isPartition && hasOwn ? [`DROP TRIGGER ${ROW_TRIGGER} ON ${table}`] : []),
     ...(hasTruncate || kind === 'p' ? [] : [truncateTriggerSql(table)]),
   ];
+}
+
+/**
+ * Why refuse: triggers that look into somebody else's table of that name would fail in everybody's transactions.
+ * @throws CannotDo `CONNECTION_UNUSABLE`
+ */
+async function checkForeign(transaction: Transaction): Promise<void> {
+  const [foreign] = await transaction.query<{ name: string }>(`
+    SELECT c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN (VALUES ('effects', '${EFFECTS_COLUMNS}'::text[]), ('images', '${IMAGES_COLUMNS}'::text[])) o (name, columns) ON o.name = c.relname
+    WHERE n.nspname = 'aifirst' AND (c.relkind <> 'r' OR NOT o.columns <@ (SELECT coalesce(array_agg(a.attname::text), '{}') FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)) ORDER BY 1 LIMIT 1`);
+  if (foreign !== undefined) throw new CannotDo('CONNECTION_UNUSABLE', `schema \`aifirst\` of the database holds a table \`${foreign.name}\` that is somebody else's: rename the one or the other`);
 }
 
 async function canUse(transaction: Transaction): Promise<boolean> {

@@ -30,6 +30,20 @@ export async function limitationsOf(transaction: Transaction, statements: readon
     names => `an undo of changes to rows under foreign keys with PERIOD is blocked: ${names}`);
   const [sequences] = await transaction.query<{ there: boolean }>(`SELECT EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'S' AND ${USER_SCHEMA}) AS there`);
   if (sequences!.there) found.push('numbers drawn from sequences are not given back by an undo');
+  const namesake = await namesakePath(transaction);
+  if (namesake !== null) found.push(namesake);
+  await named(`SELECT 'aifirst.' || c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'aifirst' AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname NOT IN ('effects', 'images') ORDER BY 1`,
+    names => `what others made in schema \`aifirst\` is neither reached nor captured; move it elsewhere: ${names}`);
   if (transaction.target.isPlainOverNetwork) found.push('the connection is not encrypted: add `?sslmode=verify-full` to `url`');
   return found;
+}
+
+/** Unlike ours, the sessions of a user who is named like the schema look there first (`"$user"`), unless told otherwise for user or database. */
+async function namesakePath(transaction: Transaction): Promise<string | null> {
+  const [row] = await transaction.query<{ alter: string }>(`
+    SELECT format('ALTER ROLE aifirst IN DATABASE %I SET search_path = public', d.datname) AS alter FROM pg_roles r, pg_database d
+    WHERE r.rolname = 'aifirst' AND r.rolcanlogin AND d.datname = current_database() AND coalesce((
+      SELECT c.entry FROM pg_db_role_setting s, unnest(s.setconfig) c (entry) WHERE c.entry LIKE 'search_path=%' AND s.setrole IN (0, r.oid) AND s.setdatabase IN (0, d.oid)
+      ORDER BY s.setrole = 0, s.setdatabase = 0 LIMIT 1), '$user') LIKE '%$user%'`);
+  return row === undefined ? null : `the database user \`aifirst\` finds schema \`aifirst\` first on its path: tables that it makes or names without a schema are looked for there, where nothing is captured. ${row.alter} avoids that`;
 }

@@ -28,7 +28,7 @@ export interface SqlStand {
   readonly connection: Connection;
   call(capability: string, sql: string, params?: readonly Json[], more?: Partial<StepCall>): StepCall;
   /** Prepares and executes, images through JSON as a journal keeps them. */
-  done(sql: string, params?: readonly Json[]): Promise<Done>;
+  done(sql: string, params?: readonly Json[], capability?: string): Promise<Done>;
   newAdapter(options?: Partial<SqlAdapterOptions>): SqlAdapter;
   close(): Promise<void>;
 }
@@ -52,7 +52,7 @@ export async function openStand(postgres: TestPostgres, schema: string, options:
   await other.connect();
   other.on('error', () => undefined);
   // Why: the test server's superuser has the name of our schema, which would be first on its path.
-  await other.query('SET search_path = public');
+  await other.query(`ALTER ROLE ${reached.user} IN DATABASE ${database} SET search_path = public; SET search_path = public`);
   const { host, port, password } = reached;
   let user = reached.user;
   if (options.asOwner === true) {
@@ -80,8 +80,8 @@ export async function openStand(postgres: TestPostgres, schema: string, options:
         input: { connection: 'crm', sql, ...(params === undefined ? {} : { params }) }, timeoutMs: 30_000, signal: new AbortController().signal, ...more,
       };
     },
-    async done(sql, params) {
-      const call = stand.call('sql.execute', sql, params);
+    async done(sql, params, capability = 'sql.execute') {
+      const call = stand.call(capability, sql, params);
       const before = kept(await adapter.prepare(call)) as JsonObject;
       const result = await adapter.execute(call, before);
       if (result.outcome !== 'succeeded') throw new Error(`${sql}: ${JSON.stringify(result)}`);

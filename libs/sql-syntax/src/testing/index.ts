@@ -5,6 +5,7 @@ import { REFUSED_NAMES } from './corpus/refused-names';
 import { REFUSED_STATEMENTS } from './corpus/refused-statements';
 
 export type { AllowedCase, RefusedCase } from './corpus/corpus-case';
+export { ALLOWED_SCRIPTS, REFUSED_SCRIPTS, type AllowedScript, type RefusedScript } from './corpus/scripts';
 export { CORPUS_SCHEMA } from './corpus/corpus-schema';
 export { ALLOWED_CHANGES, ALLOWED_QUERIES };
 
