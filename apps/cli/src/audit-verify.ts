@@ -60,7 +60,8 @@ function textOf({ ok, firstBadIndex, problems, summary }: Verification): string 
   const lines = [
     ok ? `verified: ${summary.origin ?? ''}, ${summary.entries} entries from index ${summary.first} on, tree of size ${summary.size}`
       : `TAMPERED: ${firstBadIndex === null ? 'no single entry is to blame' : `first bad index ${firstBadIndex}`}`,
-    ...problems.map(({ code, detail }) => `  ${code}: ${detail}`),
+    // Why entries first: what is wrong with the whole mostly follows from one of them.
+    ...[...problems.filter(({ index }) => index !== null), ...problems.filter(({ index }) => index === null)].map(({ code, detail }) => `  ${code}: ${detail}`),
     ...(summary.root === null ? [] : [`  root       ${summary.root}`]),
     ...(summary.vkey === null ? [] : [`  key        ${summary.vkey}${summary.keyPinned ? '' : '\n             key not pinned: give it with --key to be sure whose log this is'}`]),
     ...(ok ? [`  outcomes   ${summary.outcomes}, each with its start and its decision recorded before it${notJudged(summary)}`] : []),

@@ -1,9 +1,10 @@
-import { isObject } from '@aifirst/kernel';
+import { isObject, type JsonObject } from '@aifirst/kernel';
 import { EXIT, type ExitCode } from './exit';
 import { bold, dim, line, red, type Shown } from './screen/shown';
+import { shownDependents } from './workflows/dependents';
 
 export interface OneProblem { readonly code: string; readonly detail: string; readonly pointer?: string }
-export interface Problem extends Partial<OneProblem> { readonly errors: readonly OneProblem[]; readonly workflowStatus?: string; readonly id?: string }
+export interface Problem extends Partial<OneProblem> { readonly errors: readonly OneProblem[]; readonly workflowStatus?: string; readonly id?: string; /** Workflows that build on what was to be taken back. */ readonly dependents: readonly JsonObject[] }
 
 /** A server of ours that is busy or starting, or something before it that can't get through. */
 const MAY_PASS = [429, 502, 503, 504];
@@ -19,6 +20,9 @@ const MENDS: Readonly<Record<string, string>> = {
   UNKNOWN_CONNECTION: '`aifirst get connections` shows what there is',
   WRONG_STATE: '`aifirst get workflow <id>` shows what can be done with it now',
 };
+
+/** What to do about dependents, which a code does not tell. */
+const DEPENDED_ON = 'look at what would be done with `aifirst rollback <id> --preview`, and take them back too with `--cascade`; or take each of them back first, the last one first';
 
 /** A server of ours that does not want to, or can't: RFC 9457, shown with code, place and mend. */
 export class Refused extends Error {
@@ -42,11 +46,12 @@ export class Refused extends Error {
     const place = (pointer: string | undefined): readonly Shown[] => (pointer === undefined ? [] : [line`  at ${bold(pointer)}${placeText(placeOf(pointer))}`]);
     const { code = 'no code', detail = 'it does not say why', pointer } = problem;
     const others = problem.errors.filter((one, index) => index > 0 || one.code !== code || one.detail !== detail);
-    const mends = [...new Set([code, ...others.map(one => one.code)])].flatMap(one => (Object.hasOwn(MENDS, one) ? [MENDS[one]!] : []));
+    const mends = problem.dependents.length > 0 ? [DEPENDED_ON] : [...new Set([code, ...others.map(one => one.code)])].flatMap(one => (Object.hasOwn(MENDS, one) ? [MENDS[one]!] : []));
     return [
       line`${red('aifirst:')} ${bold(code)} (${status}): ${detail}`, ...place(pointer),
       ...others.flatMap(one => [line`  ${bold(one.code)}: ${one.detail}`, ...place(one.pointer).map(shown => line`  ${shown}`)]),
       ...(problem.workflowStatus === undefined ? [] : [line`  the workflow is ${bold(problem.workflowStatus)}`]),
+      ...shownDependents(problem.dependents).map(shown => line`  ${shown}`),
       ...(this.retryAfterS === null ? [] : [line`  try again in ${this.retryAfterS} s`]),
       ...(problem.id === undefined ? [] : [line`  the server's log has it under ${problem.id}`]),
       ...mends.map(mend => line`  ${dim('mend:')} ${mend}`),
@@ -67,5 +72,5 @@ export function problemIn(bytes: Uint8Array): Problem | null {
   const errors = (Array.isArray(document['errors']) ? document['errors'] : []).filter(isObject).map(one => ({
     code: String(one['code']), detail: String(one['detail']), ...(typeof one['pointer'] === 'string' ? { pointer: one['pointer'] } : {}),
   }));
-  return { ...some, errors };
+  return { ...some, errors, dependents: (Array.isArray(document['dependents']) ? document['dependents'] : []).filter(isObject) };
 }

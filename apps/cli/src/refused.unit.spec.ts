@@ -17,6 +17,12 @@ describe('a refusal', () => {
     expect(text(refused(429, { code: 'RATE_LIMITED', detail: 'slower' }, { 'retry-after': '7' }))).toContain('try again in 7 s');
     expect(text(refused(500, { code: 'INTERNAL', detail: 'x', id: 'id-1' }))).toContain('id-1');
   });
+  it('shows who builds on what was to be taken back, and what to do then', () => {
+    const dependents = [{ workflow: 'w2', step: 'b', agent: 'clerk\x1b', kind: 'lock', resource: 'file://docs/a', at: '2026-01-01', blocks: true }, { workflow: 'w3', step: 'c', agent: 'clerk', kind: 'output', resource: 'x', at: '2026-01-02', blocks: false }];
+    const shown = text(refused(409, { code: 'IN_USE', detail: 'others build on it', dependents }));
+    expect(shown).toContain('  w2        b     clerk\\x1b  lock    file://docs/a  2026-01-01  in the way\n  w3        c     clerk      output  x              2026-01-02  not in the way\n  mend: look at what would be done');
+    expect(text(refused(409, { code: 'IN_USE', detail: 'a workflow needs it', dependents: 'none' }))).toBe('aifirst: IN_USE (409): a workflow needs it');
+  });
   it('drives no terminal', () => { expect(text(refused(422, { code: 'X\x1b[2J', detail: '\x9b31m', pointer: '/a\x07' }))).not.toMatch(/[\x07\x1b\x9b]/); });
   it.each([['<html>bad gateway</html>'], ['[]'], ['{}'], ['']])('of something else than a server of ours is told as such: %s', body => { expect(text(refused(502, body))).toContain('not as a server of ours does'); });
   it('ends with 1; with 3 where the server is not there for now', () => {

@@ -179,10 +179,20 @@ describe('a server', () => {
     expect(asked).toHaveLength(2);
   });
   it('previews a rollback', async () => {
-    answers = [json(200, { digest: 'sha256:ab', steps: [{ id: 'a', does: 'put back\x1b' }] })];
-    const { code, out } = await aifirst(['rollback', ID, '--preview', '--cascade', '--on-conflict', 'skip', '--reason', 'why']);
-    expect([code, parse(out)]).toEqual([0, { digest: 'sha256:ab', steps: [{ id: 'a', does: 'put back\x1b' }] }]);
-    expect(JSON.parse(asked[0]!.body)).toEqual({ preview: true, cascade: true, onConflict: 'skip', reason: 'why' });
-    expect(out).not.toContain('\x1b');
+    const answer = { digest: 'sha256:ab', steps: [{ id: 'a', summary: 'put back\x1b' }] };
+    const options = ['rollback', ID, '--preview', '--cascade', '--on-conflict', 'skip', '--reason', 'why', '--digest', 'sha256:cd'];
+    answers = [json(200, answer), json(200, answer), json(200, answer)];
+    const [yaml, asJson, text] = [await aifirst([...options, '-o', 'yaml']), await aifirst([...options, '-o', 'json']), await aifirst(options)];
+    expect([yaml.code, parse(yaml.out), asJson.code, JSON.parse(asJson.out), text.code]).toEqual([0, answer, 0, answer, 0]);
+    expect(asked.map(({ body }) => JSON.parse(body) as unknown)).toEqual([1, 2, 3].map(() => ({ preview: true, cascade: true, onConflict: 'skip', reason: 'why', digest: 'sha256:cd' })));
+    expect(text.out).toContain('put back\\x1b');
+    expect(yaml.out + asJson.out + text.out).not.toContain('\x1b');
+  });
+  it('hands over the digest of a preview, and shows what a rollback would take the ground from', async () => {
+    const dependent = { workflow: '01980000-0000-7000-8000-000000000001', step: 'b', agent: 'clerk', kind: 'lock', resource: 'file://docs/a', at: '2026-01-01T00:00:00.000Z', blocks: true };
+    answers = [json(409, { code: 'IN_USE', detail: 'another workflow builds on it', errors: [], dependents: [dependent] })];
+    const { code, out, err } = await aifirst(['rollback', ID, '--digest', 'sha256:ab', '--no-wait']);
+    expect([code, out, JSON.parse(asked[0]!.body)]).toEqual([1, '', { digest: 'sha256:ab' }]);
+    expect(err).toMatch(/IN_USE \(409\): another workflow builds on it\n {2}WORKFLOW [^]*\n {2}01980000-0000-7000-8000-000000000001 +b +clerk +lock +file:\/\/docs\/a +2026-01-01T00:00:00.000Z +in the way\n {2}mend: .*--cascade/);
   });
 });

@@ -36,7 +36,14 @@ describe.each([['without triggers (session_replication_role)', false, 0.4], ['wi
     if (code !== 'SQL_ERROR' || !/\[(23...|27000)\]/.test(detail)) throw new Error(`${sql}: ${code} ${detail}`);
     return null;
   }
-  const undo = ({ call, before, after }: Done) => stand.adapter.undo(call, before, after);
+  /** Said beforehand, as it then is. */
+  async function undo({ call, before, after }: Done) {
+    const told = await stand.adapter.previewUndo(call, before, after);
+    const result = await stand.adapter.undo(call, before, after);
+    expect([call.input['sql'], told.outcome === 'wouldBlock']).toEqual([call.input['sql'], result.outcome === 'blocked']);
+    if (result.outcome === 'blocked') expect(told.conflicts[0]).toMatchObject(result.conflict);
+    return result;
+  }
   /** Others move the data on, so that no two sequences start alike. */
   async function driftedBy(statements: readonly RandomStatement[], isAnew: boolean): Promise<void> {
     if (isAnew) await stand.other.query(RANDOM_ROWS);

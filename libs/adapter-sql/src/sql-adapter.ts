@@ -1,4 +1,4 @@
-import type { CapabilityDescriptor, Connection, StepPreview } from '@aifirst/contracts';
+import type { CapabilityDescriptor, Connection, StepPreview, UndoPreview } from '@aifirst/contracts';
 import { CannotDo, type ActResult, type ExecutionAdapter, type Image, type ProbeResult, type StepCall, type UndoResult } from '@aifirst/execution';
 import { prepareSqlSyntax } from '@aifirst/sql-syntax';
 import { CAPABILITIES, READ_ONLY } from './capabilities';
@@ -8,6 +8,7 @@ import { beforeOf, planOf, undoKeyOf } from './plan';
 import { Pools, type ResolveSecret } from './pools';
 import { previewStatement } from './preview';
 import { probeDatabase } from './probe-connection';
+import { previewUndoChange } from './undo/preview-undo';
 import { undoChange } from './undo/undo-change';
 
 export interface SqlAdapterOptions {
@@ -68,6 +69,10 @@ export class SqlAdapter implements ExecutionAdapter {
 
   async undo(call: StepCall, before: Image, after: Image): Promise<UndoResult> {
     return READ_ONLY.has(call.capability) ? { outcome: 'undone', verified: true, reason: null } : undoChange(this.work, call, before, after);
+  }
+
+  async previewUndo(call: StepCall, before: Image, after: Image): Promise<UndoPreview> {
+    return READ_ONLY.has(call.capability) ? { outcome: 'nothingToDo', summary: 'it changed nothing', conflicts: [], truncated: false } : previewUndoChange(this.work, call, before, after);
   }
 
   async forget(call: Pick<StepCall, 'key' | 'tenant' | 'connection' | 'capability'>, before: Image): Promise<void> {

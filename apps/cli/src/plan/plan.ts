@@ -17,6 +17,8 @@ export interface PlanStep {
   readonly risk: JsonObject | null;
   readonly approvals: Json;
   readonly preview: JsonObject | null;
+  /** Why there is none. */
+  readonly previewError: JsonObject | null;
   readonly undo: JsonObject | null;
 }
 
@@ -29,7 +31,7 @@ export function planIn(body: JsonObject): Plan | null {
 
 const stepOf = (step: JsonObject, index: number): PlanStep => ({
   order: typeof step['order'] === 'number' ? step['order'] : index + 1, id: textOf(step['id']), capability: textOf(step['capability']), decision: step['decision'] ?? null,
-  risk: objectOf(step['risk']), approvals: step['approvals'] ?? null, preview: objectOf(step['preview']), undo: objectOf(step['undo']),
+  risk: objectOf(step['risk']), approvals: step['approvals'] ?? null, preview: objectOf(step['preview']), previewError: objectOf(step['previewError']), undo: objectOf(step['undo']),
 });
 
 export const textOf = (value: Json | undefined): string => (typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value));

@@ -23,18 +23,23 @@ export function shownPlan(plan: Plan, width: number | null): readonly Shown[] {
   ];
 }
 
-function shownStep({ order, id, capability, decision, risk, approvals, preview, undo }: PlanStep, width: number | null): readonly Shown[] {
+function shownStep({ order, id, capability, decision, risk, approvals, preview, previewError, undo }: PlanStep, width: number | null): readonly Shown[] {
   const outcome = outcomeOf(decision);
   const row = (title: string, value: Shown): Shown => line`${INDENT}${dim(title.padEnd(9))}${value}`;
   return [
     line`${String(order).padStart(3)}  ${bold(id)}  ${cyan(capability)}  ${decisionText(outcome === '' ? 'undecided' : outcome)}  risk ${riskShown(risk)}`,
     ...whyOf(decision, outcome).map(one => row('because', one)),
     ...approvalsOf(approvals).map(one => row('approval', yellow(one))),
-    row('does', preview === null ? dim('can\'t be shown before') : shownOf(textOf(preview['summary']))),
+    row('does', preview === null ? notShown(previewError) : shownOf(textOf(preview['summary']))),
     row('undo', undoText(undo)),
     ...factorsOf(risk).map(one => row('risk', one)),
     ...(preview === null ? [] : [...footprintOf(preview).map(one => row('touches', one)), ...changesOf(preview, width).map(one => line`${INDENT}${one}`)]),
   ];
+}
+
+function notShown(error: JsonObject | null): Shown {
+  const [code, detail] = [textOf(error?.['code']), textOf(error?.['detail'])];
+  return code === '' && detail === '' ? dim('can\'t be shown before') : line`${yellow('can\'t be shown before:')} ${detail}${code === '' ? '' : dim(` (${code})`)}`;
 }
 
 function changesOf(preview: JsonObject, width: number | null): readonly Shown[] {

@@ -45,6 +45,11 @@ run exactly this: aifirst apply --plan plan-1`);
     expect(text).not.toContain('apply --plan');
   });
 
+  it('says why what a step does can not be shown', () => {
+    expect(plain([aStep({ previewError: { code: 'EXISTS', detail: 'there is something at `a\nb` already' } })])).toContain("     does     can't be shown before: there is something at `a\\nb` already (EXISTS)\n");
+    expect(plain([aStep({ previewError: {} })])).toContain("     does     can't be shown before\n");
+  });
+
   it('shows files as coloured diffs with what becomes of size and mode', () => {
     const lines = shownOf([aStep({ preview: aPreview({ changes: [
       { kind: 'file', resource: 'file://docs/a.txt', action: 'change', diff: '--- a\n+++ b\n@@ -1 +1 @@\n-old\n+new\x1b[2J\n', before: { type: 'file', size: 4, mode: '0644', digest: `sha256:${'a'.repeat(64)}` }, after: { type: 'file', size: 5, mode: '0644', digest: `sha256:${'b'.repeat(64)}` } },

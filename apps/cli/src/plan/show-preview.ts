@@ -72,7 +72,7 @@ function recordOf({ before, after }: Pair): readonly Shown[] {
 
 const isSame = (row: JsonObject, other: JsonObject | null, name: string): boolean => JSON.stringify(row[name]) === JSON.stringify(other?.[name]);
 
-function valueOf(value: Json | undefined): string {
+export function valueOf(value: Json | undefined): string {
   if (value === undefined) return '';
   if (value === null) return 'NULL';
   if (isSealed(value)) return sealedText(value);
@@ -81,5 +81,5 @@ function valueOf(value: Json | undefined): string {
   return characters.length > CELL_CHARS_MAX ? `${characters.slice(0, CELL_CHARS_MAX).join('')}…` : text;
 }
 
-const isSealed = (value: Json | undefined): value is JsonObject => isObject(value) && (typeof value['$sealed'] === 'string' || (value['sealed'] === true && 'class' in value));
-const sealedText = (value: JsonObject): string => `sealed${typeof value['class'] === 'string' ? ` (${value['class']})` : ''}`;
+export const isSealed = (value: Json | undefined): value is JsonObject => isObject(value) && (typeof value['$sealed'] === 'string' || (value['sealed'] === true && 'class' in value));
+export const sealedText = (value: JsonObject): string => `sealed${typeof value['class'] === 'string' ? ` (${value['class']})` : ''}`;

@@ -6,6 +6,7 @@ import { textOf } from '../plan/plan';
 import { bold, dim, line } from '../screen/shown';
 import { Lost, workflowPath } from '../server';
 import { attend, conclude, goesOn, interruptible, lastFactOf } from './attend';
+import { shownRollback } from './show-rollback';
 import { shownWorkflow } from './show-workflow';
 import { statusText } from './show-fact';
 
@@ -15,20 +16,22 @@ const AT_ONCE = `Exit code: 0 ordered, 1 the server refused, 2 wrong usage, 3 th
 
 interface Reason { readonly reason?: string }
 interface Waiting { readonly wait?: boolean }
-interface RollbackOptions extends Reason, Waiting { readonly preview?: boolean; readonly cascade?: boolean; readonly onConflict?: string }
+interface RollbackOptions extends Reason, Waiting { readonly preview?: boolean; readonly cascade?: boolean; readonly onConflict?: string; readonly digest?: string }
 
 export function addOrders(to: CommandLine, program: Command): void {
   to.command<RollbackOptions>(program, 'rollback <id>', {
     does: 'Takes everything back that a workflow did, also one that has long ended, and shows the undo live. On a blocked one it tries again what is left.',
-    examples: [`rollback ${ID} --reason 'wrong customer'`, `rollback ${ID} --preview`, `rollback ${ID} --reason 'wrong customer' --on-conflict skip --no-wait`],
+    examples: [`rollback ${ID} --reason 'wrong customer'`, `rollback ${ID} --preview`, `rollback ${ID} --preview -o json`, `rollback ${ID} --digest hmac-sha256:… --on-conflict skip`, `rollback ${ID} --reason 'wrong customer' --cascade --no-wait`],
+    more: 'With --preview every step that would be undone is shown in the order of undoing, with what somebody else has changed since: before the step, after it, and now.\nIts digest, given back with --digest, runs exactly that: if anything has changed since, nothing is undone.',
     exits: EXIT_CODES_WAITING,
   }, async call => {
-    const { options: { reason, preview, cascade, onConflict, wait } } = call;
-    const body = given({ reason, preview, cascade, onConflict });
+    const { options: { reason, preview, cascade, onConflict, digest, wait } } = call;
+    const body = given({ reason, preview, cascade, onConflict, digest });
     return preview === true ? previewed(call, body) : order(call, 'rollback', body, ['rolledBack'], wait !== false);
   })
     .option('--reason <text>', 'why, for the record')
     .option('--preview', 'only show what would be done, and what stands in the way')
+    .option('--digest <digest>', 'undo exactly what a preview with this digest showed, or nothing')
     .option('--cascade', 'also take back the workflows that build on it')
     .addOption(new Option('--on-conflict <how>', 'what becomes of things that somebody else has changed since').choices(['block', 'skip', 'force']))
     .option('--no-wait', 'do not wait for its end');
@@ -50,8 +53,11 @@ export function addOrders(to: CommandLine, program: Command): void {
     .addOption(new Option('--failed-step <what>', 'what becomes of a step that failed').choices(['retry', 'skip'])).option('--wait', 'show what happens until it has ended');
 }
 
-async function previewed({ args: [id = ''], server, screen }: Call<unknown>, body: JsonObject): Promise<ExitCode> {
-  screen.document((await server.call('POST', `${workflowPath(id)}/rollback`, { body, repeatable: true })).body);
+async function previewed({ args: [id = ''], server, screen }: Call<unknown>, asked: JsonObject): Promise<ExitCode> {
+  const { body } = await server.call('POST', `${workflowPath(id)}/rollback`, { body: asked, repeatable: true });
+  const shown = screen.isForPeople ? shownRollback(id, body, asked, screen.width) : null;
+  if (shown === null) screen.document(body);
+  else screen.line(...shown);
   return EXIT.ok;
 }
 

@@ -21,10 +21,14 @@ export function keyed(effect: string, { oid, table, rowText, key, tellable, inse
     cte,
     /** Waits for whoever is at work on these rows, and keeps others off. */
     lock: `WITH ${cte} SELECT count(*) FROM (SELECT 1 FROM ONLY ${table} AS aifirst_row JOIN ${k} ON ${same} FOR UPDATE OF aifirst_row) l`,
-    /** `foreign`: rows that are neither as before nor as after. */
-    compare: `WITH ${cte}, c AS (SELECT ${told} AS key, ${k}.b, ${k}.a, t.now FROM ${k} LEFT JOIN LATERAL (SELECT ${rowText} AS now FROM ONLY ${table} AS aifirst_row WHERE ${same}) t ON true)
-      SELECT count(*) FILTER (WHERE f)::int4 AS "foreign", (array_agg(key) FILTER (WHERE f))[1]::text AS key, (array_agg(CASE WHEN now IS NULL THEN 'gone' WHEN a IS NULL THEN 'there' ELSE 'changed' END) FILTER (WHERE f))[1] AS found
-      FROM (SELECT *, now IS DISTINCT FROM a AND now IS DISTINCT FROM b AS f FROM c) c`,
+    /** `f`: rows that are neither as before (`b`) nor as after (`a`), as they are `now`, and how that was found. */
+    foreign: `${cte}, c AS (SELECT ${told} AS key, ${k}.b, ${k}.a, t.now FROM ${k} LEFT JOIN LATERAL (SELECT ${rowText} AS now FROM ONLY ${table} AS aifirst_row WHERE ${same}) t ON true),
+      f AS (SELECT key::text, b, a, now, CASE WHEN now IS NULL THEN 'gone' WHEN a IS NULL THEN 'there' ELSE 'changed' END AS found FROM c WHERE now IS DISTINCT FROM a AND now IS DISTINCT FROM b)`,
+    /** Rows that are to be put back, beside a row of others that has the same values of these columns, which no two rows may have. */
+    taken: (columns: readonly string[]): string => `${cte}, f AS (SELECT x.b, x.a, t.now FROM (SELECT ${k}.*, ${k}.b::${table} AS r FROM ${k} WHERE ${k}.b IS NOT NULL OFFSET 0) x, LATERAL (
+      SELECT ${rowText} AS now FROM ONLY ${table} AS aifirst_row WHERE ${columns.map(column => `aifirst_row.${column} = (x.r).${column}`).join(' AND ')} AND NOT EXISTS (SELECT 1 FROM ${k} WHERE ${same})) t)`,
+    /** Rows that the effect changed, as text as they were before (`b`) and after (`a`) and are `now`: those of which one of the two is among these images. */
+    among: (images: string): string => `${cte}, f AS (SELECT ${k}.b, ${k}.a, t.now FROM ${k} LEFT JOIN LATERAL (SELECT ${rowText} AS now FROM ONLY ${table} AS aifirst_row WHERE ${same}) t ON true WHERE ${k}.b IN (${images}) OR ${k}.a IN (${images}))`,
     remove: removed(`${k}.b IS NULL`),
     update: updatable.length === 0 ? null : `UPDATE ONLY ${table} AS aifirst_row SET ${updatable.map(column => `${column} = (x.r).${column}`).join(', ')}
       FROM (SELECT ${k}.*, ${k}.b::${table} AS r FROM ${k} WHERE ${k}.a IS NOT NULL AND ${k}.b IS NOT NULL OFFSET 0) x WHERE ${sameX} AND ${rowText} = x.a`,
@@ -47,7 +51,11 @@ export function unkeyed(effect: string, { oid, table, rowText, insertable }: Rel
   return {
     cte,
     lock: `LOCK TABLE ONLY ${table} IN SHARE ROW EXCLUSIVE MODE`,
-    compare: `WITH ${cte}, c AS ${there} SELECT count(*)::int4 AS "foreign", NULL AS key, 'changed' AS found FROM ${n} LEFT JOIN c ON c.now = ${n}.image WHERE ${n}.times < 0 AND coalesce(c.found, 0) < -${n}.times`,
+    /** Rows that are not there as often as the effect left them. */
+    foreign: `${cte}, c AS ${there}, f AS (SELECT NULL AS key, NULL::text AS b, ${n}.image AS a, NULL::text AS now, 'changed' AS found FROM ${n} LEFT JOIN c ON c.now = ${n}.image WHERE ${n}.times < 0 AND coalesce(c.found, 0) < -${n}.times)`,
+    taken: (columns: readonly string[]): string => `${cte}, f AS (SELECT x.image AS b, NULL::text AS a, t.now FROM (SELECT image, image::${table} AS r FROM ${n} WHERE times > 0 OFFSET 0) x, LATERAL (
+      SELECT ${rowText} AS now FROM ONLY ${table} AS aifirst_row WHERE ${columns.map(column => `aifirst_row.${column} = (x.r).${column}`).join(' AND ')}) t WHERE NOT EXISTS (SELECT 1 FROM ${n} WHERE ${n}.image = t.now AND ${n}.times < 0))`,
+    among: (images: string): string => `${cte}, c AS ${there}, f AS (SELECT CASE WHEN times > 0 THEN image END AS b, CASE WHEN times < 0 THEN image END AS a, c.now FROM ${n} LEFT JOIN c ON c.now = ${n}.image WHERE image IN (${images}))`,
     remove: `DELETE FROM ONLY ${table} WHERE ctid IN (SELECT t.ctid FROM (SELECT ctid, now, row_number() OVER (PARTITION BY now ORDER BY ctid) AS place
       FROM (SELECT aifirst_row.ctid, ${rowText} AS now FROM ONLY ${table} AS aifirst_row) q) t JOIN ${n} ON ${n}.image = t.now WHERE ${n}.times < 0 AND t.place <= -${n}.times)`,
     insert: `INSERT INTO ${table} (${insertable.join(', ')}) OVERRIDING SYSTEM VALUE

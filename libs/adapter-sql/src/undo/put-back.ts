@@ -7,17 +7,19 @@ import type { Relation } from './relation';
 const IN_EACH_OTHERS_WAY = new Set(['23505', '23P01']);
 
 type Ways = { readonly shape: 'keyed'; readonly sql: ReturnType<typeof keyed> } | { readonly shape: 'unkeyed'; readonly sql: ReturnType<typeof unkeyed> };
-const waysOf = (effect: string, relation: Relation, at: string): Ways =>
+export const waysOf = (effect: string, relation: Relation, at: string): Ways =>
   (relation.key.length > 0 ? { shape: 'keyed', sql: keyed(effect, relation, at) } : { shape: 'unkeyed', sql: unkeyed(effect, relation, at) });
 
 export interface Found { readonly relation: Relation; readonly key: string | null; readonly found: string }
+/** Which of several rows is told of first. */
+export const FOREIGN_ORDER = 'coalesce(b, a) COLLATE "C"';
 
 /** Holds every row that the effect changed and looks at each again. @returns the first that is neither as before nor as after */
 export async function findForeign(transaction: Transaction, effect: string, relations: readonly Relation[]): Promise<Found | null> {
   for (const relation of relations) await transaction.query(waysOf(effect, relation, '').sql.lock);
   for (const relation of relations) {
-    const [row] = await transaction.query<{ foreign: number; key: string | null; found: string }>(waysOf(effect, relation, '').sql.compare);
-    if (row!.foreign > 0) return { relation, key: row!.key, found: row!.found };
+    const [row] = await transaction.query<{ key: string | null; found: string }>(`WITH ${waysOf(effect, relation, '').sql.foreign} SELECT key, found FROM f ORDER BY ${FOREIGN_ORDER} LIMIT 1`);
+    if (row !== undefined) return { relation, ...row };
   }
   return null;
 }

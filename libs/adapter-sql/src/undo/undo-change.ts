@@ -6,7 +6,7 @@ import { failureOf } from '../failures';
 import { beforeOf, undoKeyOf } from '../plan';
 import { Interruption, Transaction } from '../transaction';
 import { findDangling } from './foreign-keys';
-import { findForeign, putBack } from './put-back';
+import { findForeign, putBack, type Found } from './put-back';
 import { holdRelation, type Relation } from './relation';
 import { holdTriggers, mayReplicate } from './triggers';
 
@@ -15,41 +15,59 @@ const FOUND: Readonly<Record<string, string>> = { gone: 'was deleted since', the
 /** Whoever is at work there will be done some time. */
 const LATER = new Set(['55P03', '57014', '40P01', '40001']);
 
-class Blocked extends Error {
-  constructor(readonly place: string | null, readonly what: string, readonly expected: string, readonly found: string) { super(what); }
+/** Which rows stand in the way, for those who want to see all of them. `taken`: values that others have by now. */
+export type About =
+  | { readonly rows: 'foreign' | 'taken'; readonly relations: readonly Relation[] }
+  | { readonly rows: 'dangling'; readonly relations: readonly [Relation]; readonly images: string };
+
+export class Blocked extends Error {
+  constructor(readonly place: string | null, readonly what: string, readonly expected: string, readonly found: string, readonly about: About | null = null) { super(what); }
 }
 
 /** Puts back every row that the step changed, or none: in one transaction, with the note that it was done. */
 export async function undoChange({ pools, boundary }: Workplace, call: StepCall, before: Image, after: Image): Promise<UndoResult> {
   const { key } = beforeOf(before);
-  const resource = `sql://${call.connection?.name ?? ''}`;
   let transaction: Transaction | undefined;
   try {
     transaction = await Transaction.begin(pools, { connection: call.connection, signal: call.signal, statementMs: call.timeoutMs, boundary });
-    const effect = await findEffect(transaction, key, true);
-    if (effect === null) throw new Blocked(null, 'what an undo needs is not in the database any more', 'the proof and the images of this step', 'none');
-    if (effect.state !== 'done') { await transaction.rollback(); return UNDONE; }
+    const effect = await effectToUndo(transaction, key);
+    if (effect === null) { await transaction.rollback(); return UNDONE; }
     await undo(transaction, key, effect, String(after['digest']));
     await transaction.commit();
     return UNDONE;
   } catch (error) {
-    if (error instanceof Interruption) throw error;
-    if (error instanceof Blocked) {
-      const { place, what, expected, found } = error;
-      return { outcome: 'blocked', conflict: { resource: place === null ? resource : `${resource}/${place}`, what, expected, found } };
-    }
-    const { code, detail, isDefinite, sqlstate } = failureOf(error);
-    if (transaction?.isInDoubt === true) return unclear('OUTCOME_UNKNOWN', `the answer to COMMIT did not come: ${detail}`);
-    if (call.signal.aborted) return unclear('TIMEOUT', 'the time was over before it was done');
-    if (sqlstate === null || !isDefinite || LATER.has(sqlstate)) return unclear(code, detail);
-    return { outcome: 'blocked', conflict: { resource, what: `the rows can't be put back: ${whyOf(sqlstate, detail)}`, expected: 'that the rows can be put back', found: `[${sqlstate}]` } };
+    return resultOf(error, call, transaction);
   } finally { transaction?.end(); }
 }
 
-const unclear = (code: string, detail: string): UndoResult => ({ outcome: 'unknown', error: { code, detail, clean: false } });
+/** Held, with its images; null: it is undone already, or was never done. @throws Blocked */
+export async function effectToUndo(transaction: Transaction, key: string): Promise<Effect | null> {
+  const effect = await findEffect(transaction, key, true);
+  if (effect === null) throw new Blocked(null, 'what an undo needs is not in the database any more', 'the proof and the images of this step', 'none');
+  return effect.state === 'done' ? effect : null;
+}
+
+/** What an undo that did not get through comes to. */
+export function resultOf(error: unknown, call: StepCall, transaction: Transaction | undefined): NotUndone {
+  if (error instanceof Interruption) throw error;
+  const resource = `sql://${call.connection?.name ?? ''}`;
+  if (error instanceof Blocked) {
+    const { place, what, expected, found } = error;
+    return { outcome: 'blocked', conflict: { resource: place === null ? resource : `${resource}/${place}`, what, expected, found } };
+  }
+  const { code, detail, isDefinite, sqlstate } = failureOf(error);
+  if (transaction?.isInDoubt === true) return unclear('OUTCOME_UNKNOWN', `the answer to COMMIT did not come: ${detail}`);
+  if (call.signal.aborted) return unclear('TIMEOUT', 'the time was over before it was done');
+  if (sqlstate === null || !isDefinite || LATER.has(sqlstate)) return unclear(code, detail);
+  return { outcome: 'blocked', conflict: { resource, what: `the rows can't be put back: ${whyOf(sqlstate, detail)}`, expected: 'that the rows can be put back', found: `[${sqlstate}]` } };
+}
+type NotUndone = Exclude<UndoResult, { readonly outcome: 'undone' }>;
+
+const unclear = (code: string, detail: string): NotUndone => ({ outcome: 'unknown', error: { code, detail, clean: false } });
 const whyOf = (sqlstate: string, detail: string): string => (sqlstate === '22P02' || sqlstate.startsWith('42') && sqlstate !== '42501' ? `a table was altered since, or ${detail}` : detail);
 
-async function undo(transaction: Transaction, key: string, effect: Effect, digest: string): Promise<void> {
+/** Puts everything back and leaves the end to the caller. @throws Blocked */
+export async function undo(transaction: Transaction, key: string, effect: Effect, digest: string): Promise<void> {
   const [kept] = await transaction.query<{ digest: string }>('SELECT aifirst.net_digest($1::bigint) AS digest', [effect.id]);
   if (kept!.digest !== digest || effect.digest !== digest) throw new Blocked(null, 'the images that were kept are not those that the step left', digest, kept!.digest);
   await transaction.run('SET LOCAL row_security = off');
@@ -60,15 +78,12 @@ async function undo(transaction: Transaction, key: string, effect: Effect, diges
   const claim = await claimStep(transaction, undoKeyOf(key), 'done', !isReplica);
   const own = 'id' in claim ? claim.id : claim.known.id;
   const foreign = await findForeign(transaction, effect.id, relations);
-  if (foreign !== null) {
-    const { relation: { schema, name }, found, key: row } = foreign;
-    throw new Blocked(`${schema}.${name}`, `${row === null ? 'a row' : `the row ${row.slice(0, 200)}`} ${FOUND[found] ?? 'was changed since'}`, 'as this step left it', found);
-  }
+  if (foreign !== null) throw new Blocked(placeOf(foreign.relation), whatOf(foreign), AS_LEFT, foreign.found, { rows: 'foreign', relations });
   const again: string[] = [];
   for (const relation of relations) again.push(...await holdTriggers(transaction, relation, isReplica));
   if (!isReplica) await transaction.run('SET CONSTRAINTS ALL DEFERRED');
   if (!await putBack(transaction, effect.id, relations, isReplica)) {
-    throw new Blocked(placesOf(relations), 'the rows can\'t be put back as they were: a value is taken by another row by now, or something of the table changes what is written', 'the rows as before', 'others');
+    throw new Blocked(placesOf(relations), 'the rows can\'t be put back as they were: a value is taken by another row by now, or something of the table changes what is written', 'the rows as before', 'others', { rows: 'taken', relations });
   }
   if (isReplica) await checkReferences(transaction, effect.id, relations);
   else await checkNothingElse(transaction, own, effect.id);
@@ -81,7 +96,10 @@ async function undo(transaction: Transaction, key: string, effect: Effect, diges
   await transaction.query(`UPDATE aifirst.effects SET xid = NULL, state = CASE WHEN id = $1 THEN 'undone' ELSE state END WHERE id IN ($1, $2)`, [effect.id, own]);
 }
 
-const placesOf = (relations: readonly Relation[]): string | null => (relations.length === 1 ? `${relations[0]!.schema}.${relations[0]!.name}` : null);
+export const AS_LEFT = 'as this step left it';
+export const whatOf = ({ key, found }: Pick<Found, 'key' | 'found'>): string => `${key === null ? 'a row' : `the row ${key.slice(0, 200)}`} ${FOUND[found] ?? 'was changed since'}`;
+export const placeOf = ({ schema, name }: Pick<Relation, 'schema' | 'name'>): string => `${schema}.${name}`;
+const placesOf = (relations: readonly Relation[]): string | null => (relations.length === 1 ? placeOf(relations[0]!) : null);
 
 /** In the order of their ids, so that two undos can't wait for each other. */
 async function holdAll(transaction: Transaction, { touched }: Effect): Promise<Relation[]> {
@@ -97,7 +115,9 @@ async function holdAll(transaction: Transaction, { touched }: Effect): Promise<R
 async function checkReferences(transaction: Transaction, effect: string, relations: readonly Relation[]): Promise<void> {
   for (const relation of relations) {
     const dangling = await findDangling(transaction, effect, relation);
-    if (dangling !== null) throw new Blocked(`${relation.schema}.${relation.name}`, `rows of ${dangling.child} would refer to rows of ${dangling.parent} that are not there (constraint ${dangling.constraint})`, 'every reference leads somewhere', 'one that does not');
+    if (dangling === null) continue;
+    const { constraint, child, parent, images } = dangling;
+    throw new Blocked(placeOf(relation), `rows of ${child} would refer to rows of ${parent} that are not there (constraint ${constraint})`, 'every reference leads somewhere', 'one that does not', images === null ? null : { rows: 'dangling', relations: [relation], images });
   }
 }
 

@@ -52,8 +52,11 @@ export class Findings {
 
   get count(): number { return this.#count; }
 
+  /** As far as it is known by now. */
+  get firstBadIndex(): number | null { return this.#first ?? this.#firstConsequence; }
+
   verification(summary: VerificationSummary): Verification {
     const problems = [...this.#list].sort((a, b) => (a.index ?? -1) - (b.index ?? -1));
-    return { ok: this.#count === 0, firstBadIndex: this.#first ?? this.#firstConsequence, problems, summary };
+    return { ok: this.#count === 0, firstBadIndex: this.firstBadIndex, problems, summary };
   }
 }

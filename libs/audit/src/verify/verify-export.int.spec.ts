@@ -85,6 +85,17 @@ describe('an export', () => {
     }
   });
 
+  it('with a byte of an entry changed names that one, and says that the signature does not fit for that reason, unless another key was given', () => {
+    const bytes = Buffer.from(whole);
+    bytes[bytes.indexOf('"subject":"', bytes.indexOf('"index":39')) + 11]! ^= 1;
+    const signatureOf = (key: string): unknown => verifyExport(bytes, { vkey: key }).problems.find(({ code }) => code === 'SIGNATURE')?.detail;
+    const found = verifyExport(bytes, { vkey });
+    expect(found).toMatchObject({ ok: false, problems: expect.arrayContaining([{ code: 'LEAF_HASH', index: found.firstBadIndex, detail: `entry ${found.firstBadIndex} is not what was hashed` }]) });
+    expect(signatureOf(vkey)).toBe('it does not fit, because the document was changed after it was signed');
+    expect(signatureOf(stranger.vkey('test/default'))).toBe('it was not signed with the key that was given');
+    expect(verifyExport(whole, { vkey: stranger.vkey('test/default') }).problems).toEqual([{ code: 'SIGNATURE', index: null, detail: 'it was not signed with the key that was given' }]);
+  });
+
   it('cut short, lengthened or emptied does not', () => {
     const next = random(2);
     for (let i = 0; i < 200; i++) expect(verifyExport(whole.subarray(0, next(whole.length))).ok).toBe(false);

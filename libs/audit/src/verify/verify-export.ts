@@ -60,12 +60,14 @@ class ExportCheck {
 
   run(): Verification {
     const { frame, entries } = this.#read();
-    const signer = this.#signer(frame);
+    const { signer, wrong } = this.#signer(frame);
     const checkpoints = this.#checkpoints(frame, signer);
     const check = new LogCheck(this.findings, frame.first, frame.tenant);
     const holding = this.#rebuild(frame, entries, checkpoints, check);
     check.causation.end();
     this.#compareProducers(frame, check);
+    // Why last: what was changed explains why the signature does not fit; the other way round it explains nothing.
+    if (wrong !== null) this.findings.add(wrong.code, null, wrong.isItsKey && this.findings.firstBadIndex !== null ? 'it does not fit, because the document was changed after it was signed' : wrong.detail);
     const newest = checkpoints.at(-1);
     return this.findings.verification({
       origin: frame.origin, first: frame.first, entries: entries.length, size: holding ? newest?.size ?? 0 : 0, root: holding ? newest?.root.toString('base64') ?? null : null,
@@ -103,20 +105,20 @@ class ExportCheck {
     return { frame: parts, entries };
   }
 
-  /** The key that has signed the whole. */
-  #signer(frame: Frame): VerifierKey | null {
+  /** The key that has signed the whole; none: why not. `isItsKey`: it has signed one of the checkpoints. */
+  #signer(frame: Frame): { readonly signer: VerifierKey | null; readonly wrong: { readonly code: string; readonly detail: string; readonly isItsKey: boolean } | null } {
     const line = this.#line.endsWith('\n') ? parseSignatureLine(this.#line.slice(0, -1)) : null;
     const pinned = this.options.vkey === undefined ? null : parseVkey(this.options.vkey);
-    if (this.options.vkey !== undefined && pinned === null) { this.findings.add('KEY', null, 'the key that was given is none'); return null; }
+    if (this.options.vkey !== undefined && pinned === null) return { signer: null, wrong: { code: 'KEY', detail: 'the key that was given is none', isItsKey: false } };
     const candidates = pinned === null ? frame.keys.flatMap(({ vkey }) => parseVkey(vkey) ?? []) : [pinned];
     const signer = line === null ? undefined : candidates.find(key => key.name === frame.origin && isSignedBy(line, key, this.#signed));
     if (signer !== undefined) {
       if (!frame.keys.some(({ vkey }) => vkey === signer.vkey)) this.findings.add('KEY', null, 'the key that signed it is not among its keys');
-      return signer;
+      return { signer, wrong: null };
     }
-    this.findings.add(line === null ? 'NOT_SIGNED' : 'SIGNATURE', null, line === null ? 'the last line is no signature line'
-      : pinned === null ? 'it was not signed with the key that it names' : 'it was not signed with the key that was given');
-    return null;
+    if (line === null) return { signer: null, wrong: { code: 'NOT_SIGNED', detail: 'the last line is no signature line', isItsKey: false } };
+    const isItsKey = frame.checkpoints.some(text => { const note = parseCheckpoint(text); return note !== null && signerOf(note, candidates) !== null; });
+    return { signer: null, wrong: { code: 'SIGNATURE', detail: pinned === null ? 'it was not signed with the key that it names' : 'it was not signed with the key that was given', isItsKey } };
   }
 
   #checkpoints(frame: Frame, signer: VerifierKey | null): readonly CheckedNote[] {
