@@ -74,6 +74,8 @@ describe('a database as a target', () => {
     const { digest, dependents } = await stack.admin.must(200, 'POST', `/v1/workflows/${one.id}/rollback`, { body: { preview: true } });
     expect(dependents).toMatchObject([{ workflow: two.id, step: 'a', kind: 'overwrote', resource: 'sql://crm/public.customer', blocks: true }]);
     await stack.admin.must(202, 'POST', `/v1/workflows/${one.id}/rollback`, { body: { reason: 'a mistake', digest } });
+    const shown = await stack.admin.must(200, 'POST', `/v1/workflows/${two.id}/rollback`, { body: { preview: true } });
+    expect(shown.steps).toMatchObject([{ id: 'a', outcome: 'wouldBlock', conflicts: [{ resource: 'sql://crm/public.customer', before: { id: 3, credit: 30 }, after: { id: 3, credit: 31 }, current: { id: 3, credit: 77 } }] }]);
     await stack.admin.must(202, 'POST', `/v1/workflows/${two.id}/rollback`, { body: { reason: 'a mistake' } });
     expectStatus(await agent.reaches(one.id, ['rolledBack', 'rollbackBlocked']), 'rolledBack');
     const blocked = await agent.reaches(two.id, ['rolledBack', 'rollbackBlocked']);

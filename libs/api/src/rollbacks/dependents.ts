@@ -55,8 +55,9 @@ export async function dependentsOf(means: DependentsMeans, tenant: string, workf
 
 /** Under every name by which others may have known it: as it was when the intent was admitted, as it is now, and as it was sent. */
 function writtenBy(step: DoneStep, tenant: string, baseOf: BaseOf): readonly Written[] {
-  if (!mayStand(step) || onlyReads(step)) return [];
   const { plan, actedAt: at, resources } = step;
+  // Why the time: of what has not been heard of yet nobody can have come after; its locks are held.
+  if (!mayStand(step) || onlyReads(step) || at === 0) return [];
   const read = new Set(hasUnknownResources(plan.resources, plan.input) ? [] : expandResources(plan.resources, plan.connection, plan.input).filter(({ access }) => access === 'read').map(({ uri }) => uri));
   return resources.filter(uri => !read.has(uri)).flatMap(uri => {
     const names = new Set([uri, nameOf(uri, plan.lockBase), nameOf(uri, baseOf(tenant, connectionIn(uri)))]);

@@ -61,6 +61,9 @@ describe('who came after', () => {
     expect((await found(after, [from])).items).toEqual([]);
     expect((await found([workflow([other('fs.write', 'e')])], [from])).items).toHaveLength(1);
   });
+  it('is nobody while its step still runs, or nobody knows whether it happened', async () => {
+    for (const status of ['running', 'unknown'] as const) expect((await found([workflow([other('fs.write', 'd')])], [aDoneStep({ path: 'd', status, actedAt: 0 })])).items).toEqual([]);
+  });
   it('is found by what the connection leads to', async () => {
     const elsewhere = workflow([other('fs.write', 'x', { resources: ['file://same/d/f'] })]);
     expect((await found([elsewhere], [aDoneStep({ path: 'd', actedAt: ACTED, lockBase: 'file:///srv' })], 'file:///srv')).items).toMatchObject([{ resource: 'file://same/d/f' }]);
