@@ -1,6 +1,7 @@
 import type { Sealed, UndoPreview, UndoPreviewAnswer } from '@aifirst/contracts';
 import { onlyReads, type DoneStep } from './done-steps';
-import { allBelow, shareAPlace } from './undo-order';
+import { overlap } from '../views/touches';
+import { allBelow, namesOf } from './undo-order';
 
 export type UndoOutcome = UndoPreview['outcome'] | 'irreversible' | 'cannotTell';
 export type OnConflict = 'block' | 'skip';
@@ -21,6 +22,8 @@ export interface PreviewedUndo {
 }
 
 type Judged = Omit<PreviewedUndo, 'order'>;
+/** With what it touched, and the steps that it rests on. */
+interface Placed { readonly judged: Judged; readonly names: readonly string[]; readonly below: ReadonlySet<number> }
 
 /**
  * What becomes of each step. An adapter sees a step's target as it is now: what steps of the same workflow did there later
@@ -28,15 +31,17 @@ type Judged = Omit<PreviewedUndo, 'order'>;
  * @param ordered what is to be taken back, in that order
  */
 export function judged(all: readonly DoneStep[], ordered: readonly DoneStep[], answers: ReadonlyMap<number, UndoPreviewAnswer>, onConflict: OnConflict): readonly PreviewedUndo[] {
-  const done: { readonly step: DoneStep; readonly judged: Judged; readonly below: ReadonlySet<number> }[] = [];
+  const before: Placed[] = [];
   for (const step of ordered) {
-    const own = judgedAlone(step, answers.get(step.index));
-    const later = done.filter(other => shareAPlace(other.step, step));
-    const stuck = done.find(({ judged: other, below, step: one }) => (other.outcome === 'wouldBlock' || other.outcome === 'irreversible') && (below.has(step.index) || (later.some(({ step: at }) => at === one))));
-    done.push({ step, judged: amongOthers(own, later.find(({ judged: { outcome } }) => outcome !== 'nothingToDo')?.judged, onConflict === 'block' ? stuck?.judged : undefined), below: allBelow(all, step.index) });
+    const names = namesOf(step);
+    const later = before.filter(other => other.names.some(theirs => names.some(mine => overlap(mine, theirs))));
+    const isStuck = ({ judged: { outcome } }: Placed): boolean => outcome === 'wouldBlock' || outcome === 'irreversible';
+    const stuck = onConflict === 'skip' ? undefined : before.find(other => isStuck(other) && (other.below.has(step.index) || later.includes(other)));
+    const traces = later.find(({ judged: { outcome } }) => outcome !== 'nothingToDo');
+    before.push({ names, below: allBelow(all, step.index), judged: amongOthers(judgedAlone(step, answers.get(step.index)), traces?.judged, stuck?.judged) });
   }
   const nothing = all.filter(step => !ordered.includes(step) && step.status !== 'pending').map(judgedIdle);
-  return [...done.map(({ judged: one }) => one), ...nothing].map((one, index) => ({ order: index + 1, ...one }));
+  return [...before.map(({ judged: one }) => one), ...nothing].map((one, index) => ({ order: index + 1, ...one }));
 }
 
 function judgedAlone({ plan: { id, capability, reversibility } }: DoneStep, answer: UndoPreviewAnswer | undefined): Judged {
@@ -52,7 +57,7 @@ function amongOthers(own: Judged, later: Judged | undefined, stuck: Judged | und
   if (own.outcome === 'nothingToDo' || own.outcome === 'irreversible') return own;
   if (stuck !== undefined) return { ...own, outcome: 'wouldBlock', reason: `waits for step \`${stuck.id}\`, which is taken back before it and can't be` };
   if (own.outcome === 'wouldBlock' && later !== undefined) {
-    return { ...own, outcome: 'cannotTell', summary: '', conflicts: [], truncated: false, reason: `step \`${later.id}\` did something in the same place afterwards: it is taken back first, and only then it shows whether anything else is in the way` };
+    return { ...own, outcome: 'cannotTell', reason: `step \`${later.id}\` did something in the same place afterwards and is taken back first: what is found there now may be its own` };
   }
   return own;
 }

@@ -30,7 +30,7 @@ describe('what becomes of a step', () => {
   });
   it('can not be told where a later step of its own workflow lies over it: what is found there may be that step’s', () => {
     const seen = judge([[{ path: 'd' }, says('wouldBlock', [{ resource: 'x' }])], [{ path: 'd/f' }, says('wouldUndo')]]);
-    expect(seen).toMatchObject([{ id: 's1', outcome: 'wouldUndo' }, { id: 's0', outcome: 'cannotTell', conflicts: [], reason: expect.stringContaining('`s1`') }]);
+    expect(seen).toMatchObject([{ id: 's1', outcome: 'wouldUndo' }, { id: 's0', outcome: 'cannotTell', conflicts: [{ resource: 'x' }], reason: expect.stringContaining('`s1`') }]);
     expect(outcomes([[{ path: 'd' }, says('wouldBlock')], [{ path: 'd/f' }, says('nothingToDo')]])).toEqual(['1 s1 nothingToDo', '2 s0 wouldBlock']);
   });
 });

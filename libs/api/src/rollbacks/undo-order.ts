@@ -70,6 +70,3 @@ export function allBelow(steps: readonly DoneStep[], index: number): ReadonlySet
   }
   return below;
 }
-
-/** Two steps that touched the same: the later one's traces lie over the earlier one's. */
-export const shareAPlace = (a: DoneStep, b: DoneStep): boolean => namesOf(a).some(mine => namesOf(b).some(other => overlap(mine, other)));
