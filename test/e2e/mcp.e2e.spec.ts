@@ -29,7 +29,12 @@ describe('agents by MCP', () => {
   describe.each([[OLD], [NEW]])('revision %s', revision => {
     let agent: AgentClient;
     let client: Client;
-    beforeEach(async () => { agent = await world.stack.agent({ capabilities: ['fs.*', 'noop', 'timer.sleep'] }); client = await connect(agent.token, revision); });
+    beforeEach(async () => {
+      agent = await world.stack.agent({ capabilities: ['fs.*', 'noop', 'timer.sleep'] });
+      client = await connect(agent.token, revision);
+      // Why: from then on the client holds every output against its schema.
+      await client.listTools();
+    });
     const call = (name: string, input: object = {}, meta?: object): Promise<Body> => client.callTool({ name, arguments: { ...input }, ...(meta === undefined ? {} : { _meta: { ...meta } }) });
     const fs = (name: string, input: object, meta?: object): Promise<Body> => call(name, { connection: agent.connection.name, ...input }, meta);
 
@@ -174,6 +179,28 @@ describe('agents by MCP', () => {
     const ids = [await leave(NEW, {}), await leave(NEW, { [KEY]: 'kept' }), await leave(OLD, {})] as const;
     expect((await agent.rest(ids[0])).status).not.toBe('completed');
     for (const id of ids.slice(1)) expect((await agent.rest(id)).status).toBe('completed');
+  });
+
+  it('answers calls under way when the runtime is told to end, and carries them out at the next start', async () => {
+    const agent = await world.stack.agent();
+    await connect(agent.token, NEW, { listChanged: { tools: { autoRefresh: false, debounceMs: 0, onChanged: () => undefined } } });
+    const calling: Promise<Body>[] = [];
+    for (const revision of [OLD, NEW]) calling.push((await connect(agent.token, revision)).callTool({ name: 'timer_sleep', arguments: { ms: 4_000 } }));
+    await until('both run', async () => (await workflows(agent)).filter(({ status }) => status === 'running').length === 2);
+    const beganMs = Date.now();
+    expect(await world.stack.terminate()).toEqual({ code: 0, signal: null });
+    expect(Date.now() - beganMs).toBeLessThan(10_000);
+    const answers = await Promise.all(calling);
+    for (const answer of answers) expect(answer).toMatchObject({ isError: true, _meta: { [ERROR]: { code: 'STILL_RUNNING' } } });
+    await world.stack.restart();
+    for (const answer of answers) expect(await agent.rest(answer._meta[WORKFLOW_ID])).toMatchObject({ status: 'completed' });
+  });
+
+  it('shuts out an agent that is suspended', async () => {
+    const agent = await world.stack.agent();
+    const client = await connect(agent.token, OLD);
+    await world.stack.admin.must(200, 'POST', `/v1/agents/${agent.id}/suspend`, { body: {} });
+    await expect(client.listTools()).rejects.toThrow(/AGENT_SUSPENDED|403/);
   });
 
   it('tells a client that listens that its tools have changed', async () => {

@@ -21,6 +21,8 @@ export interface StackOptions {
 export interface Exit { readonly code: number | null; readonly signal: NodeJS.Signals | null }
 
 const READY_MS_MAX = 60_000;
+/** Compiling, a database of its own, and until it is ready: that it was not has to be told, with what it wrote. */
+const START_MS_MAX = 150_000;
 const STOP_MS_MAX = 15_000;
 const OUTPUT_SHOWN = 4_000;
 /** Of eight services, with four copies of each. */
@@ -207,7 +209,7 @@ class Gone extends Error {}
 /** A stack for the tests of one file, or of one `describe`. */
 export function useStack(options: StackOptions = {}): { readonly stack: Stack } {
   let stack: Stack | null = null;
-  beforeAll(async () => { stack = await Stack.start(options); });
+  beforeAll(async () => { stack = await Stack.start(options); }, START_MS_MAX);
   afterAll(async () => { await stack?.stop(); });
   return { get stack() { if (stack === null) throw new Error('the stack is not started'); return stack; } };
 }

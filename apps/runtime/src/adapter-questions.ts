@@ -1,12 +1,12 @@
 import { answerer } from '@aifirst/bus';
 import type { AdapterHost, AdapterQuestions, AskedUndoPreview, ServiceQuery, UndoPreviewAnswer } from '@aifirst/contracts';
-import type { ExecutionAdapter, Previewer } from '@aifirst/execution';
+import { offeredBy, type ExecutionAdapter, type Previewer } from '@aifirst/execution';
 import { Refusal } from '@aifirst/kernel';
 
 /** What the adapters of a service offer, and what they think of a connection. */
 export function answerForAdapters(query: ServiceQuery, host: AdapterHost, adapters: readonly ExecutionAdapter[]): void {
   const on = answerer<AdapterQuestions>(query, host);
-  on('capabilities', () => ({ items: adapters.flatMap(adapter => [...adapter.capabilities()]) }));
+  on('capabilities', () => ({ items: offeredBy(adapters) }));
   on('probeConnection', async ({ connection }) => {
     const adapter = adapters.find(candidate => candidate.name === connection.adapter);
     if (adapter === undefined) throw new Refusal({ code: 'INVALID_FIELD', pointer: '/adapter', detail: `there is no adapter \`${connection.adapter}\`: use one of ${adapters.map(({ name }) => `\`${name}\``).join(', ')}` });

@@ -34,6 +34,8 @@ export interface CommonConfig {
   /** The `aud` of signatures and the origin of checkpoints. */
   readonly deployment: string;
   readonly otlpEndpoint?: string;
+  /** Pages of these origins may speak MCP, besides those of this machine. */
+  readonly mcpOrigins: readonly string[];
   readonly logLevel: LogLevel;
 }
 
@@ -174,6 +176,12 @@ function urlsOf(env: Environment, service: ServiceName): readonly string[] {
   return urls.length === 0 ? [`http://127.0.0.1:${portOf(service)}`] : urls.map(url => url.replace(/\/+$/, ''));
 }
 
+function originsOf(env: Environment, variable: string): readonly string[] {
+  const origins = list(env, variable);
+  for (const origin of origins) if (!/^https?:\/\//.test(origin) || !URL.canParse(origin) || new URL(origin).origin !== origin) bad(variable, origin, 'a list of origins such as https://console.example.com, without path');
+  return origins;
+}
+
 function commonConfig(env: Environment, workingDirectory: string, port: number): CommonConfig {
   const dataDir = resolve(workingDirectory, given(env, 'DATA_DIR') ?? '.aifirst');
   const path = (variable: string, fallback: string) => resolve(workingDirectory, given(env, variable) ?? resolve(dataDir, fallback));
@@ -193,6 +201,7 @@ function commonConfig(env: Environment, workingDirectory: string, port: number):
     idempotencyDays: integer(env, 'IDEMPOTENCY_DAYS', 30, 1, DAYS_MAX),
     historyDays: integer(env, 'HISTORY_DAYS', 90, 1, DAYS_MAX),
     deployment: deployment(env, 'DEPLOYMENT', 'aifirst'),
+    mcpOrigins: originsOf(env, 'MCP_ORIGINS'),
     ...(otlpEndpoint === undefined ? {} : { otlpEndpoint }),
     logLevel: level(env, 'LOG_LEVEL', 'info'),
   };

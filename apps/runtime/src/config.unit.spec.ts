@@ -12,6 +12,7 @@ describe('the configuration', () => {
     ['PORT', '65536', '0 to 65535'], ['PORT', '-1', 'whole number'], ['PORT', '7400x', 'whole number'], ['PORT', '0x10', 'whole number'], ['PORT', '1e3', 'whole number'],
     ['HOST', 'http://x', 'IP address or a host name'], ['HOST', '127.0.0.1:80', 'without port'], ['HOST', '127.0.0.256', 'IP address'],
     ['UNDO_WINDOW_DAYS', '0', '1 to 36500'], ['IDEMPOTENCY_DAYS', '1.5', '1 to 36500'], ['HISTORY_DAYS', 'forever', '1 to 36500'],
+    ['MCP_ORIGINS', 'console.example.com', 'origins'], ['MCP_ORIGINS', 'https://x.example/', 'without path'],
     ['DEPLOYMENT', 'a b', 'letters'], ['DEPLOYMENT', 'a+b', 'letters'],
     ['DEMO', 'yes', '0 or 1'], ['LOG_LEVEL', 'loud', 'debug, info, warn, error'],
     ['ADAPTER_LABELS', 'zone', 'zone=north'], ['ADAPTER_LABELS', 'a=1,a=2', 'every name once'], ['ADAPTER_LABELS', 'a=1,,b=2', 'zone=north'],
@@ -63,7 +64,7 @@ describe('the configuration', () => {
     expect(readConfig({}, at)).toEqual({
       port: 7400, host: '127.0.0.1', dataDir: '/srv/runtime/.aifirst', serviceDatabaseUrls: {},
       masterKeyFile: '/srv/runtime/.aifirst/master.key', auditKeyFile: '/srv/runtime/.aifirst/audit.key', serviceKeyFile: '/srv/runtime/.aifirst/service.key',
-      adapterLabels: {}, undoWindowDays: 30, idempotencyDays: 30, historyDays: 90, deployment: 'aifirst', demo: true, logLevel: 'info',
+      adapterLabels: {}, undoWindowDays: 30, idempotencyDays: 30, historyDays: 90, deployment: 'aifirst', mcpOrigins: [], demo: true, logLevel: 'info',
     });
   });
 
@@ -72,11 +73,11 @@ describe('the configuration', () => {
     expect(readConfig({
       PORT: ' 0 ', HOST: '::', DATA_DIR: '../data', DATABASE_URL: url, AUDIT_DATABASE_URL: 'postgres://u:p@h:5433/audit', ADMIN_TOKEN: 'aifirst_admin_x',
       MASTER_KEY_FILE: '/run/secrets/master', AUDIT_KEY_FILE: 'keys/audit', ADAPTER_LABELS: 'zone=north, disk=fast', UNDO_WINDOW_DAYS: '7', DEPLOYMENT: 'example.com/prod',
-      DEMO: '0', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318', LOG_LEVEL: 'debug',
+      DEMO: '0', MCP_ORIGINS: 'https://console.example.com, http://10.0.0.1:8080', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318', LOG_LEVEL: 'debug',
     }, at)).toEqual({
       port: 0, host: '::', dataDir: '/srv/data', databaseUrl: url, serviceDatabaseUrls: { audit: 'postgres://u:p@h:5433/audit' }, adminToken: 'aifirst_admin_x',
       masterKeyFile: '/run/secrets/master', auditKeyFile: '/srv/runtime/keys/audit', serviceKeyFile: '/srv/data/service.key',
-      adapterLabels: { zone: 'north', disk: 'fast' }, undoWindowDays: 7, idempotencyDays: 30, historyDays: 90, deployment: 'example.com/prod',
+      adapterLabels: { zone: 'north', disk: 'fast' }, undoWindowDays: 7, idempotencyDays: 30, historyDays: 90, deployment: 'example.com/prod', mcpOrigins: ['https://console.example.com', 'http://10.0.0.1:8080'],
       demo: false, otlpEndpoint: 'http://collector:4318', logLevel: 'debug',
     });
   });

@@ -1,5 +1,6 @@
 import { EmbeddedMessageBus, InProcessQuery } from '@aifirst/bus';
 import { ADAPTER_HOSTS, TOPICS, type AdapterHost } from '@aifirst/contracts';
+import { offeredBy } from '@aifirst/execution';
 import { makeLogger, Metrics, Tracing, type Logger } from '@aifirst/observability';
 import { feedOf, forgottenBefore, type Log, type TrimmedLog } from '@aifirst/store';
 import { claim } from './claim';
@@ -79,7 +80,7 @@ async function compose(config: RuntimeConfig, logger: Logger, ends: Ground['ends
   const vault = await openVault(ground);
   // Why first: policy needs the capabilities before anything runs.
   const hosted = ADAPTER_HOSTS.map(host => ({ host, adapters: makeAdapters(host, ground) }));
-  const capabilities = hosted.flatMap(({ adapters }) => adapters.flatMap(adapter => [...adapter.capabilities()]));
+  const capabilities = hosted.flatMap(({ adapters }) => offeredBy(adapters));
   const policy = await startPolicy(ground, policyLog, () => capabilities);
   const control = makeControl(ground);
   await control.start();

@@ -31,16 +31,24 @@ const outputOfScript = object({
   },
 }, ['results']);
 
+export const PREPARE = 'sql.prepare';
+export const COMMIT = 'sql.commit';
+const twoPhase = { prepare: PREPARE, commit: COMMIT };
+const ending = (name: string, description: string): CapabilityDescriptor => ({
+  name, version: '1.0.0', adapter: 'sql', reversibility: 'reversible', outcome: 'transactional', undo: 'exact', isInternal: true, description,
+  inputSchema: object({ connection }, ['connection']), outputSchema: object({}, []), resources: [],
+});
+
 export const CAPABILITIES: readonly CapabilityDescriptor[] = [
   {
     name: 'sql.query', version: '1.0.0', adapter: 'sql', reversibility: 'readOnly', outcome: 'transactional', undo: 'exact',
-    description: 'Reads with one SELECT, in a read-only transaction.',
+    twoPhase, description: 'Reads with one SELECT, in a read-only transaction.',
     inputSchema: object({ connection, sql: sql('read'), params }, ['connection', 'sql']), outputSchema: output,
     resources: [{ uri: 'sql://{connection}', access: 'read' }],
   },
   {
     name: 'sql.execute', version: '1.0.0', adapter: 'sql', reversibility: 'reversible', outcome: 'transactional', undo: 'exact',
-    description: 'Runs one INSERT, UPDATE, DELETE, MERGE or TRUNCATE in a transaction of its own. Undo puts every row back that it changed, also by cascades and triggers.',
+    twoPhase, description: 'Runs one INSERT, UPDATE, DELETE, MERGE or TRUNCATE in a transaction of its own. Undo puts every row back that it changed, also by cascades and triggers.',
     inputSchema: object({ connection, sql: sql('write'), params }, ['connection', 'sql']), outputSchema: output,
     resources: [{ uri: 'sql://{connection}', access: 'write' }],
   },
@@ -48,7 +56,9 @@ export const CAPABILITIES: readonly CapabilityDescriptor[] = [
     name: 'sql.script', version: '1.0.0', adapter: 'sql', reversibility: 'reversible', outcome: 'transactional', undo: 'exact',
     description: 'Runs several statements, each one that `sql.execute` or `sql.query` would run, in one transaction: all or none. Undo puts every row back that they changed together.',
     inputSchema: object({ connection, sql: sql('script'), params }, ['connection', 'sql']), outputSchema: outputOfScript,
-    resources: [{ uri: 'sql://{connection}', access: 'write' }],
+    resources: [{ uri: 'sql://{connection}', access: 'write' }], twoPhase,
   },
+  ending(PREPARE, 'Makes durable what a workflow has done on a connection in mode `atomic`, undecided.'),
+  ending(COMMIT, 'Commits what was prepared.'),
 ];
 export const READ_ONLY = new Set(['sql.query']);

@@ -7,6 +7,7 @@ import { dangerOf } from './governance/agent-role';
 import { agentRoleOf } from './governance/govern';
 import { ident } from './governance/schema';
 import { lockOutput, openOutput } from './kept-output';
+import type { KeptTransactions } from './kept-transactions';
 import { LOCK_MS_MAX } from './limits';
 import { beforeOf, type BeforeImage, type Planned } from './plan';
 import type { Pools } from './pools';
@@ -15,10 +16,10 @@ import { runStatement } from './run-statement';
 import { checkNames } from './statement-check';
 import { Interruption, Transaction } from './transaction';
 
-export interface Workplace { readonly pools: Pools; readonly boundary: (name: string) => void }
+export interface Workplace { readonly pools: Pools; readonly kept: KeptTransactions; readonly boundary: (name: string) => void }
 
-const failed = (code: string, detail: string): ActResult => ({ outcome: 'failed', error: { code, detail, clean: true } });
-const unclear = (code: string, detail: string): ActResult => ({ outcome: 'unknown', error: { code, detail, clean: false } });
+export const failed = (code: string, detail: string): ActResult => ({ outcome: 'failed', error: { code, detail, clean: true } });
+export const unclear = (code: string, detail: string): ActResult => ({ outcome: 'unknown', error: { code, detail, clean: false } });
 
 /** One read in a read-only transaction. */
 export async function runQuery({ pools, boundary }: Workplace, call: StepCall, { statement, values }: Planned): Promise<ActResult> {
@@ -34,24 +35,33 @@ export async function runQuery({ pools, boundary }: Workplace, call: StepCall, {
 
 /** The statement, or each of a script, and the proof of it, in one transaction. */
 export async function runChange({ pools, boundary }: Workplace, call: StepCall, before: Image, planned: Planned): Promise<ActResult> {
-  const { statement } = planned;
-  const image = beforeOf(before);
   return acting(call, async opened => {
     const transaction = opened(await Transaction.begin(pools, { connection: call.connection, signal: call.signal, statementMs: call.timeoutMs, boundary }));
-    const claim = await claimStep(transaction, image.key, 'done', true);
-    if ('known' in claim) {
-      await transaction.rollback();
-      return claim.known.state === 'cancelled' ? failed('CANCELLED', 'the step was found not to have happened, and can\'t happen any more under this key') : told(image, claim.known);
-    }
-    await checkNames(transaction, statement);
-    await asAgent(transaction);
-    const { output } = await runPlanned(transaction, planned);
-    await settled(transaction);
-    await checkCompleteness(transaction, statement.verb === 'truncate');
-    const { digest } = await sealEffect(transaction, claim.id, await touchedBy(transaction, claim.id), lockOutput(image.outputKey, image.key, output));
-    await transaction.commit();
-    return { outcome: 'succeeded', output, after: { digest } };
+    const { result, isNew } = await changeIn(transaction, beforeOf(before), planned);
+    if (isNew) await transaction.commit();
+    else await transaction.rollback();
+    return result;
   });
+}
+
+/**
+ * The statement and the proof of it, up to what ends the transaction.
+ * @param hasTruncated an earlier step in the same transaction has, so that what it held is held still
+ * @returns `isNew`: it was done just now; else what is known of it
+ */
+export async function changeIn(transaction: Transaction, image: BeforeImage, planned: Planned, hasTruncated = false): Promise<{ readonly result: ActResult; readonly isNew: boolean }> {
+  const { statement } = planned;
+  const claim = await claimStep(transaction, image.key, 'done', true);
+  if ('known' in claim) {
+    return { isNew: false, result: claim.known.state === 'cancelled' ? failed('CANCELLED', 'the step was found not to have happened, and can\'t happen any more under this key') : told(image, claim.known) };
+  }
+  await checkNames(transaction, statement);
+  await asAgent(transaction);
+  const { output } = await runPlanned(transaction, planned);
+  await settled(transaction);
+  await checkCompleteness(transaction, hasTruncated || statement.verb === 'truncate');
+  const { digest } = await sealEffect(transaction, claim.id, await touchedBy(transaction, claim.id), lockOutput(image.outputKey, image.key, output));
+  return { isNew: true, result: { outcome: 'succeeded', output, after: { digest } } };
 }
 
 /** What follows is the agent's: rights on rows alone. @throws CannotDo `FORBIDDEN` */

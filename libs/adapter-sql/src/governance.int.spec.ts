@@ -72,6 +72,22 @@ it('names the database by its own identity, however it is reached', async () => 
   expect(two).toEqual(one);
 });
 
+it('tells how tables reach each other, as its catalogue has it', async () => {
+  await stand.other.query(`
+    CREATE TABLE invoice (id int PRIMARY KEY, customer int REFERENCES customer ON DELETE CASCADE, friend int REFERENCES customer ON DELETE SET NULL ON UPDATE CASCADE);
+    CREATE TABLE "odd.name" (a int, b int, UNIQUE (b, a)); CREATE TABLE kept (x int, y int, FOREIGN KEY (x, y) REFERENCES "odd.name" (b, a));
+    CREATE TABLE part (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE part1 PARTITION OF part DEFAULT; CREATE TABLE of_part (id int REFERENCES part1 (id) ON DELETE CASCADE);
+    CREATE VIEW poorer AS SELECT p.id FROM poor p JOIN invoice USING (id); CREATE RULE r AS ON INSERT TO kept DO ALSO INSERT INTO customer VALUES (NEW.x)`);
+  const probed = await stand.adapter.probeConnection(stand.connection) as unknown as { reach: { within: unknown[]; keys: object[] } };
+  expect(probed.reach.within).toEqual([['public.kept', 'public.customer'], ['public.part1', 'public.part'], ['public.poor', 'public.customer'], ['public.poorer', 'public.invoice'], ['public.poorer', 'public.poor']]);
+  const key = (from: string, columns: string[], to: string, toColumns: string[], onDelete: string, onUpdate: string) => ({ from: `public.${from}`, columns, to: `public.${to}`, toColumns, onDelete, onUpdate });
+  expect(probed.reach.keys).toHaveLength(5);
+  expect(probed.reach.keys).toEqual(expect.arrayContaining([
+    key('customer', ['id'], 'invoice', ['customer'], 'delete', 'nothing'), key('customer', ['id'], 'invoice', ['friend'], 'update', 'update'), key('odd%2Ename', ['b', 'a'], 'kept', ['x', 'y'], 'nothing', 'nothing'),
+    key('part', ['id'], 'of_part', ['id'], 'delete', 'nothing'), key('part1', ['id'], 'of_part', ['id'], 'delete', 'nothing'),
+  ]));
+});
+
 it('refuses to write a table made later, until it is probed again', async () => {
   await limitations();
   await stand.other.query('CREATE TABLE later (id int); INSERT INTO later VALUES (1)');

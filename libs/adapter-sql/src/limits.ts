@@ -9,6 +9,8 @@ export const CONNECT_MS_MAX = 5_000;
 export const LOCK_MS_MAX = 5_000;
 /** The server ends a transaction that has heard nothing of us for so long: a client that vanished holds its rows no longer than that. */
 export const IDLE_IN_TRANSACTION_MS_MAX = 30_000;
+/** The same of a transaction in mode `atomic`, which waits for other steps of its workflow. */
+export const IDLE_BETWEEN_STEPS_MS_MAX = 600_000;
 /** Of what the adapter runs itself: installing, probing, undoing, forgetting. */
 export const OWN_STATEMENT_MS_MAX = 60_000;
 export const PREVIEW_ROWS_MAX = 50;

@@ -1,12 +1,12 @@
 import { connectionStampOf, type Connection } from '@aifirst/contracts';
 import { CannotDo } from '@aifirst/execution';
-import { Pool, type PoolClient } from 'pg';
+import { Client, Pool, type ClientConfig, type PoolClient } from 'pg';
 import { CONNECT_MS_MAX, POOL_CLIENTS_MAX, POOL_IDLE_MS } from './limits';
 import { targetOf, type Target } from './target';
 
 /** Gives the secret that a reference stands for. @throws when it is not to be had */
 export type ResolveSecret = (reference: string) => Promise<string>;
-interface Entry { readonly stamp: string; readonly pool: Pool; readonly target: Target }
+interface Entry { readonly stamp: string; readonly pool: Pool; readonly settings: ClientConfig; readonly target: Target }
 
 /** One bounded pool per connection, of its newest revision. A password is asked for when a client connects and not kept. */
 export class Pools {
@@ -30,6 +30,20 @@ export class Pools {
     return { client, target };
   }
 
+  /** One outside of the pool, which may be kept long: known at the target by this name. @throws as `client` */
+  async ownClient(connection: Connection | null, name: string): Promise<{ readonly client: PoolClient; readonly target: Target }> {
+    if (connection === null) throw new CannotDo('UNKNOWN_CONNECTION', 'a connection is needed');
+    const { settings, target } = this.entryOf(connection);
+    const client = new Client({ ...settings, application_name: name }) as unknown as PoolClient;
+    // Why: without a listener a connection that breaks would end the process; whoever uses it finds it broken.
+    client.on('error', () => undefined);
+    client.release = () => { void (client as unknown as Client).end().catch(() => undefined); };
+    await client.connect();
+    (client as unknown as { password: unknown }).password = null;
+    await client.query('SET client_connection_check_interval = 1000').catch(() => undefined);
+    return { client, target };
+  }
+
   async close(): Promise<void> {
     for (const { pool } of this.entries.values()) this.end(pool);
     this.entries.clear();
@@ -45,13 +59,13 @@ export class Pools {
     if ('problem' in target) throw new CannotDo('CONNECTION_UNUSABLE', target.problem);
     if (known !== undefined) this.end(known.pool);
     const reference = connection.secretRefs['password'];
-    const pool = new Pool({
-      ...target.config, max: POOL_CLIENTS_MAX, idleTimeoutMillis: POOL_IDLE_MS, connectionTimeoutMillis: CONNECT_MS_MAX, keepAlive: true, allowExitOnIdle: true,
-      application_name: 'aifirst', password: async () => (reference === undefined ? '' : await this.secret(reference)),
-    });
+    const settings: ClientConfig = {
+      ...target.config, connectionTimeoutMillis: CONNECT_MS_MAX, keepAlive: true, application_name: 'aifirst', password: async () => (reference === undefined ? '' : await this.secret(reference)),
+    };
+    const pool = new Pool({ ...settings, max: POOL_CLIENTS_MAX, idleTimeoutMillis: POOL_IDLE_MS, allowExitOnIdle: true });
     // Why: a client that breaks while idle is replaced by the pool; without a listener it would end the process.
     pool.on('error', () => undefined);
-    const entry = { stamp, pool, target };
+    const entry = { stamp, pool, settings, target };
     this.entries.set(name, entry);
     return entry;
   }

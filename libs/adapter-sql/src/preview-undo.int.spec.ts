@@ -100,6 +100,23 @@ describe.each([['without triggers', false], ['with triggers switched off by the 
     expect(await holds(large)).toMatchObject({ outcome: 'wouldBlock', truncated: true, conflicts: [{ current: { note: 'x'.repeat(100_000) } }] });
   });
 
+  it('goes by what would have been taken back before, also where one of that would be blocked', async () => {
+    const steps = [await stand.done(`UPDATE child SET note = 'first'`), await stand.done(`UPDATE child SET note = 'second' WHERE id = 1`), await stand.done('DELETE FROM parent WHERE id = 1'), await stand.done(`INSERT INTO parent VALUES (9, 'a', 9)`)];
+    const [one, two, three, four] = steps as [Done, Done, Done, Done];
+    const outcomeOf = async (done: Done, first: readonly Done[]): Promise<string> => {
+      const before = await everything();
+      const { outcome } = await stand.adapter.previewUndo(done.call, done.before, done.after, first);
+      expect(await everything()).toEqual(before);
+      return outcome;
+    };
+    expect([await outcomeOf(one, []), await outcomeOf(one, [two]), await outcomeOf(one, [three, two]), await outcomeOf(one, [four, three, two])]).toEqual(['wouldBlock', 'wouldBlock', 'wouldBlock', 'wouldUndo']);
+    expect([await outcomeOf(two, [four, three]), await outcomeOf(three, []), await outcomeOf(three, [four]), await outcomeOf(four, [])]).toEqual(['wouldUndo', 'wouldBlock', 'wouldUndo', 'wouldUndo']);
+    await stand.other.query('UPDATE parent SET place = 90 WHERE id = 9');
+    expect([await outcomeOf(three, [four]), await outcomeOf(four, [])]).toEqual(['wouldBlock', 'wouldBlock']);
+    await stand.other.query('UPDATE parent SET place = 9 WHERE id = 9');
+    for (const done of [four, three, two, one]) expect(await undo(done)).toMatchObject({ outcome: 'undone' });
+  });
+
   it('is not to be had while somebody holds the row, and then it is', async () => {
     const done = await stand.done('UPDATE parent SET place = 10 WHERE id = 1');
     await stand.other.query('BEGIN; SELECT * FROM parent WHERE id = 1 FOR UPDATE');

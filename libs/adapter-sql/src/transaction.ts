@@ -1,7 +1,7 @@
 import type { Connection } from '@aifirst/contracts';
 import { CannotDo } from '@aifirst/execution';
 import { escapeLiteral, type PoolClient } from 'pg';
-import { IDLE_IN_TRANSACTION_MS_MAX, LOCK_MS_MAX, OWN_STATEMENT_MS_MAX } from './limits';
+import { IDLE_BETWEEN_STEPS_MS_MAX, IDLE_IN_TRANSACTION_MS_MAX, LOCK_MS_MAX, OWN_STATEMENT_MS_MAX } from './limits';
 import { failureOf } from './failures';
 import type { Pools } from './pools';
 import type { Target } from './target';
@@ -21,6 +21,8 @@ export interface TransactionOptions {
   readonly statementMs?: number;
   readonly lockMs?: number;
   readonly isReadOnly?: boolean;
+  /** Kept open between calls, on a connection of its own that the target knows by this name. */
+  readonly name?: string;
   /** Runs with the pins, in the same message to the server. Trusted text. */
   readonly first?: string;
   readonly boundary: (name: string) => void;
@@ -38,9 +40,9 @@ export class Transaction {
 
   /** @throws CannotDo `CONNECTION_UNUSABLE`, `TIMEOUT`: nothing was sent that changes anything */
   static async begin(pools: Pools, options: TransactionOptions): Promise<Transaction> {
-    const { signal, statementMs = OWN_STATEMENT_MS_MAX, lockMs = LOCK_MS_MAX } = options;
+    const { signal, statementMs = OWN_STATEMENT_MS_MAX, lockMs = LOCK_MS_MAX, name } = options;
     let opened: Awaited<ReturnType<Pools['client']>>;
-    try { opened = await pools.client(options.connection); } catch (error) {
+    try { opened = await (name === undefined ? pools.client(options.connection) : pools.ownClient(options.connection, name)); } catch (error) {
       if (error instanceof CannotDo) throw error;
       throw new CannotDo('CONNECTION_UNUSABLE', `the database can't be reached: ${reasonOf(error)}`);
     }
@@ -53,7 +55,7 @@ export class Transaction {
     if (signal?.aborted === true) { transaction.end(); throw new CannotDo('TIMEOUT', 'the time was over before it began'); }
     try {
       await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED ${options.isReadOnly === true ? 'READ ONLY' : 'READ WRITE'}; ${pins} SET LOCAL statement_timeout = ${Math.max(1, Math.floor(statementMs))}; `
-        + `SET LOCAL lock_timeout = ${Math.max(1, Math.floor(Math.min(lockMs, statementMs)))}; SET LOCAL idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS_MAX}; ${DURABLE} ${options.first ?? ''}`);
+        + `SET LOCAL lock_timeout = ${Math.max(1, Math.floor(Math.min(lockMs, statementMs)))}; SET LOCAL idle_in_transaction_session_timeout = ${name === undefined ? IDLE_IN_TRANSACTION_MS_MAX : IDLE_BETWEEN_STEPS_MS_MAX}; ${DURABLE} ${options.first ?? ''}`);
     } catch (error) { transaction.end(); throw error; }
     return transaction;
   }
@@ -76,21 +78,41 @@ export class Transaction {
     await this.client.query(text);
   }
 
+  /** One call in a transaction that is kept: its time and its signal hold for this call. */
+  async during<T>({ signal, timeoutMs }: { readonly signal: AbortSignal; readonly timeoutMs: number }, act: () => Promise<T>): Promise<T> {
+    const stop = (): void => this.cut();
+    signal.addEventListener('abort', stop);
+    try {
+      if (signal.aborted) throw new CannotDo('TIMEOUT', 'the time was over before it began');
+      // Why the pins: a trigger of the call before may have set another path, look or role, for what follows too.
+      await this.run(`SET LOCAL ROLE NONE; ${pins} SET LOCAL statement_timeout = ${Math.max(1, Math.floor(timeoutMs))}; SET LOCAL lock_timeout = ${Math.max(1, Math.floor(Math.min(LOCK_MS_MAX, timeoutMs)))}`);
+      return await act();
+    } finally { signal.removeEventListener('abort', stop); }
+  }
+
+  /** Broken while nobody looked: by the target, its idle time or the network. */
+  get isLost(): boolean { return this.lost !== undefined || this.state === 'over'; }
+
   /** @throws `isInDoubt` tells whether it may have been done all the same */
-  async commit(): Promise<void> {
-    this.at('commit');
+  commit(): Promise<void> { return this.finish('COMMIT', 'commit', 'committed'); }
+
+  /** Makes it durable, and leaves open what becomes of it. @throws as `commit` */
+  prepare(gid: string): Promise<void> { return this.finish(`PREPARE TRANSACTION ${escapeLiteral(gid)}`, 'prepare', 'prepared'); }
+
+  private async finish(statement: string, before: string, after: string): Promise<void> {
+    this.at(before);
     this.state = 'committing';
     try {
-      const { command } = await this.client.query('COMMIT');
+      const { command } = await this.client.query(statement);
       this.state = 'open';
-      if (command !== 'COMMIT') throw new CannotDo('SQL_ERROR', 'the transaction had failed before its end');
+      if (command === 'ROLLBACK') throw new CannotDo('SQL_ERROR', 'the transaction had failed before its end');
     } catch (error) {
       if (failureOf(error).isDefinite) this.state = 'open';
       throw error;
     }
     this.state = 'over';
     this.release(false);
-    this.at('committed');
+    this.at(after);
   }
 
   async rollback(): Promise<void> {

@@ -59,6 +59,24 @@ describe.each([['without triggers', false], ['with triggers switched off by the 
     expect(await undo(done)).toMatchObject({ outcome: 'undone', verified: true });
   });
 
+  it.each([
+    ['by a cascade', `UPDATE child SET note = 'first' WHERE id = 1`, 'DELETE FROM parent WHERE id = 1', 'public.child'],
+    ['by a trigger', `UPDATE child SET note = 'first' WHERE id = 2`, 'UPDATE parent SET place = 20 WHERE id = 2', 'public.child'],
+  ])('stops where another step met it %s alone, and goes on when that one is taken back', async (__, ours, theirs, place) => {
+    await stand.other.query(`CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE public.child SET note = note || '!' WHERE parent = NEW.id; RETURN NULL; END $$; CREATE TRIGGER noted AFTER UPDATE ON parent FOR EACH ROW EXECUTE FUNCTION noted()`);
+    const before = await snapshotOf(stand.other);
+    const first = await stand.done(ours);
+    const between = await snapshotOf(stand.other);
+    const second = await stand.done(theirs);
+    const after = await snapshotOf(stand.other);
+    expect(await undo(first)).toMatchObject(blocked(`sql://crm/${place}`, /since/));
+    expect(await snapshotOf(stand.other)).toEqual(after);
+    expect(await undo(second)).toEqual({ outcome: 'undone', verified: true, reason: null });
+    expect(await snapshotOf(stand.other)).toEqual(between);
+    expect(await undo(first)).toEqual({ outcome: 'undone', verified: true, reason: null });
+    expect(await snapshotOf(stand.other)).toEqual(before);
+  });
+
   it('finds done what somebody else has put back already', async () => {
     const done = await stand.done('UPDATE parent SET place = place + 10');
     await stand.other.query('UPDATE parent SET place = 1 WHERE id = 1');

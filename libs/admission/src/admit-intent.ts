@@ -1,5 +1,6 @@
 import { isObject, type Json, type JsonObject, type Problem } from '@aifirst/kernel';
 import { BASE_RISK, isLiteral, type CapabilityDescriptor, type Intent, type IntentStep, type PlannedStep, type TargetReach } from '@aifirst/contracts';
+import { inCommitOrder } from './commitment';
 import { readGoal, readLabels, readMode, readOnFailure, readSubjects, readTenant, readWhole, unknownFields } from './fields';
 import { cyclesOf } from './graph';
 import { pointerInBody, readInput, type ReadInput } from './input-reader';
@@ -29,10 +30,11 @@ export function admitIntent(body: unknown, context: AdmissionContext): Admission
   if (body['planId'] !== undefined) return refusal(problems, 'INVALID_FIELD', '/planId', 'a plan stands for a whole intent: it is run by `POST /v1/intents` with `planId` alone');
   if (body['parent'] !== undefined) problems.add('NOT_IMPLEMENTED', '/parent', "tasks are not there yet: send the intent without `parent`, as a transaction of its own");
   unknownFields(body, INTENT_FIELDS, '', problems);
+  const goal = readGoal(body['goal'], problems);
+  const mode = readMode(body['mode'], problems);
   const settled = {
-    goal: readGoal(body['goal'], problems),
-    mode: readMode(body['mode'], problems),
-    onFailure: readOnFailure(body['onFailure'], problems),
+    goal, mode,
+    onFailure: readOnFailure(body['onFailure'], mode, problems),
     deadlineMs: readWhole(body['deadlineMs'], DEADLINE_MS, '/deadlineMs', problems),
     labels: readLabels(body['labels'], problems),
     subjects: readSubjects(body['subjects'], problems),
@@ -40,8 +42,11 @@ export function admitIntent(body: unknown, context: AdmissionContext): Admission
   const tenant = readTenant(body['tenant'], problems);
   const read = readSteps(body['steps'], context, problems);
   const after = connect(read, problems);
-  if (problems.found.length > 0) return { ok: false, problems: problems.ordered() as [Problem, ...Problem[]] };
-  return { ok: true, intent: { ...settled, steps: read.map(({ step }) => step) }, plan: read.map((one, index) => planned(one, after[index]!)), tenant };
+  const failed = (): Admission => ({ ok: false, problems: problems.ordered() as [Problem, ...Problem[]] });
+  if (problems.found.length > 0) return failed();
+  const plan = read.map((one, index) => planned(one, after[index]!));
+  const ordered = mode === 'atomic' ? inCommitOrder(plan, index => read[index]!.capability, read.map(({ base }) => base), problems) : plan;
+  return problems.found.length > 0 ? failed() : { ok: true, intent: { ...settled, steps: read.map(({ step }) => step) }, plan: ordered, tenant };
 }
 
 const INTENT_FIELDS: ReadonlySet<string> = new Set(['goal', 'mode', 'onFailure', 'deadlineMs', 'labels', 'subjects', 'steps', 'tenant', 'planId', 'parent']);

@@ -35,7 +35,7 @@ describe('an intent is refused whole', () => {
     ['a goal of 4 KiB and a byte', anIntent({ goal: 'ä'.repeat(2048) + 'a' }), [['INVALID_FIELD', '/goal']]],
     ['a NUL in the goal', anIntent({ goal: 'a\u0000' }), [['INVALID_FIELD', '/goal']]],
     ['an unknown field', anIntent({ goals: 1, 'a/b': 2 }), [['UNKNOWN_FIELD', '/goals'], ['UNKNOWN_FIELD', '/a~1b']]],
-    ['mode atomic', anIntent({ mode: 'atomic', x: 1 }), [['NOT_IMPLEMENTED', '/mode'], ['UNKNOWN_FIELD', '/x']]],
+    ['a parent, first of all', anIntent({ mode: 'fast', parent: 't' }), [['NOT_IMPLEMENTED', '/parent'], ['INVALID_FIELD', '/mode']]],
     ['another mode', anIntent({ mode: 'fast' }), [['INVALID_FIELD', '/mode']]],
     ['a plan', { planId: 'p' }, [['INVALID_FIELD', '/planId']]],
     ['a parent', anIntent({ parent: 't' }), [['NOT_IMPLEMENTED', '/parent']]],

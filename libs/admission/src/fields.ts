@@ -1,5 +1,5 @@
 import { isObject, type JsonObject } from '@aifirst/kernel';
-import { pointerToken, type OnFailure } from '@aifirst/contracts';
+import { pointerToken, type Mode, type OnFailure } from '@aifirst/contracts';
 import { GOAL_BYTES_MAX, LABEL_NAME_BYTES_MAX, LABEL_VALUE_BYTES_MAX, LABELS_MAX, SUBJECT_BYTES_MAX, SUBJECTS_MAX } from './limits';
 import { bytesOf } from './path-grammar';
 import type { Problems } from './problems';
@@ -32,14 +32,18 @@ export function readWhole(value: unknown, bounds: { readonly min: number; readon
   return bounds.default;
 }
 
-export function readMode(value: unknown, problems: Problems): 'saga' {
-  if (value === 'atomic') problems.add('NOT_IMPLEMENTED', '/mode', 'mode `atomic` is not there yet: send the intent with mode `saga`, which undoes what was done when a step fails');
-  else if (value !== undefined && value !== 'saga') problems.add('INVALID_FIELD', '/mode', 'is `saga` or `atomic`');
+export function readMode(value: unknown, problems: Problems): Mode {
+  if (value === 'atomic') return 'atomic';
+  if (value !== undefined && value !== 'saga') problems.add('INVALID_FIELD', '/mode', 'is `saga` or `atomic`');
   return 'saga';
 }
 
-export function readOnFailure(value: unknown, problems: Problems): OnFailure {
+export function readOnFailure(value: unknown, mode: Mode, problems: Problems): OnFailure {
   if (value === undefined) return 'rollback';
+  if (mode === 'atomic' && (value === 'pause' || value === 'keep')) {
+    problems.add('INVALID_FIELD', '/onFailure', 'is `rollback` in mode `atomic`, which is all or nothing; mode `saga` can pause or keep');
+    return 'rollback';
+  }
   if (value === 'rollback' || value === 'pause' || value === 'keep') return value;
   problems.add('INVALID_FIELD', '/onFailure', 'is `rollback`, `pause` or `keep`');
   return 'rollback';

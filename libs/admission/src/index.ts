@@ -1,4 +1,5 @@
 export { admitIntent, type Admission, type AdmissionContext } from './admit-intent';
+export { withCommitment } from './commitment';
 export { canonicalDigest } from './digest';
 export { prepareCapability } from './input-schema';
 export { prepareAdmission } from './sql-input';

@@ -37,6 +37,10 @@ export interface CapabilityDescriptor {
   readonly inputSchema: JsonObject;
   readonly outputSchema: JsonObject;
   readonly resources: readonly ResourceTemplate[];
+  /** Its target can prepare: calls of one workflow on one connection share a transaction there, which these two end (mode `atomic`). */
+  readonly twoPhase?: { readonly prepare: string; readonly commit: string };
+  /** Called by the workflow engine itself, never by an agent: not offered to anybody. */
+  readonly isInternal?: boolean;
 }
 
 /** A configured target. `secretRefs` are references, never values. `digest` is of all that decides where effects land. */

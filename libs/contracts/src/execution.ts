@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '@aifirst/kernel';
-import type { PrincipalRef } from './intent';
+import type { Phase, PrincipalRef } from './intent';
 import type { Direction, Lease } from './policy';
 
 /** What every command to an adapter carries. The step key is `workflow/step/generation/direction`. */
@@ -22,6 +22,10 @@ export interface StepCommand {
   /** Resolved; sensitive values sealed. */
   readonly input: JsonObject;
   readonly timeoutMs: number;
+  /** See `PlannedStep.phase`. */
+  readonly phase?: Phase;
+  /** With `phase`: the writing steps that the transaction must hold by then, as `<step>/<generation>` in the order of their acts. */
+  readonly held?: readonly string[];
   /** `id` of the `StepStarted`, `StepUndoStarted` or `StepUnknown` fact that sends it. */
   readonly cause: string;
 }

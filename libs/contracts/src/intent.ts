@@ -47,6 +47,12 @@ export interface Weighed {
 export const weighedOf = ({ hints, environment, reach }: Weighed): Weighed =>
   ({ ...(hints === undefined ? {} : { hints }), ...(environment === undefined ? {} : { environment }), ...(reach === undefined ? {} : { reach }) });
 
+/**
+ * What a step is to the atomic commitment of its workflow. `work`: acts in the transaction that its connection has for the
+ * workflow. `prepare`: makes that transaction durable and undecided. `commit`: the decision has been recorded, so it must happen.
+ */
+export type Phase = 'work' | 'prepare' | 'commit';
+
 /** A step as the orchestrator runs it: all that is known of its capability without asking anybody. */
 export interface PlannedStep extends Weighed {
   readonly id: string;
@@ -56,6 +62,8 @@ export interface PlannedStep extends Weighed {
   readonly connection: string | null;
   /** Of the connection as it was when the intent was admitted, `connectionStampOf`: who keeps a copy sees that there is a newer one. */
   readonly connectionStamp?: string;
+  /** Mode `atomic` only; absent: takes no part in the commitment. Steps of phase `prepare` and `commit` are the engine's own, at the end of the plan. */
+  readonly phase?: Phase;
   /** With `$ref` and `$literal` in place, sensitive values sealed. */
   readonly input: JsonObject;
   /** Indices into the plan: `dependsOn` and what `$ref` names, sorted, without repeats. */
@@ -68,6 +76,9 @@ export interface PlannedStep extends Weighed {
   readonly timeoutMs: number;
   readonly attemptsMax: number;
 }
+
+/** One that the engine has added, not the agent. */
+export const isEngineStep = ({ phase }: Pick<PlannedStep, 'phase'>): boolean => phase === 'prepare' || phase === 'commit';
 
 /** A principal as it travels: the credential has decided tenant and id. */
 export interface PrincipalRef { readonly kind: 'agent' | 'person' | 'service'; readonly id: string; readonly tenant: string }

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@aifirst/kernel';
 import type { Risk, Reversibility } from './capability';
-import type { PrincipalRef, Weighed } from './intent';
+import type { Phase, PrincipalRef, Weighed } from './intent';
 
 export type DecisionOutcome = 'allow' | 'deny' | 'modify' | 'approve' | 'defer';
 
@@ -21,6 +21,8 @@ export interface AskedStep extends Weighed {
   readonly resources: readonly string[];
   /** Of the capability: what policy begins with. */
   readonly risk: Risk;
+  /** `prepare`, `commit`: ends what has been allowed step by step; there is nothing of its own to decide. */
+  readonly phase?: Phase;
 }
 
 /** `aifirst.policy.decide-plan.v1`, orchestrator → policy. Recognised by (workflow, question). */
@@ -63,6 +65,8 @@ export interface SealedFields {
   readonly policyVersion: string;
   readonly controlEpoch: number;
   readonly expiresAt: number;
+  /** So that what was allowed within a transaction is not done outside of it. */
+  readonly phase?: Phase;
 }
 
 export type Direction = 'forward' | 'undo';

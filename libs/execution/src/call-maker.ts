@@ -65,6 +65,7 @@ export class CallMaker {
         call: {
           key: stepKeyOf({ direction, command }), tenant, workflow: command.workflow, step: command.step, agent: command.agent,
           capability: command.capability, connection, input: input as JsonObject, timeoutMs: command.timeoutMs, signal,
+          ...(command.phase === undefined ? {} : { transaction: { phase: command.phase, held: (command.held ?? []).map(place => `${command.workflow}/${place}/forward`) } }),
         },
       },
     };

@@ -1,4 +1,4 @@
-import type { CapabilityDescriptor, Conflict, Connection, PrincipalRef, StepError, StepPreview, TargetReach, UndoPreview } from '@aifirst/contracts';
+import type { CapabilityDescriptor, Conflict, Connection, Phase, PrincipalRef, StepError, StepPreview, TargetReach, UndoPreview } from '@aifirst/contracts';
 import type { Json, JsonObject } from '@aifirst/kernel';
 
 /** One call of a capability, as an adapter gets it: input resolved, unsealed and checked against its schema. */
@@ -13,6 +13,11 @@ export interface StepCall {
   /** null for built-ins. */
   readonly connection: Connection | null;
   readonly input: JsonObject;
+  /**
+   * Mode `atomic`: the call's part in the transaction that its connection has for the workflow. `held`: keys of the writing
+   * calls that the transaction must hold by now, in order; where it does not, it was lost, and with it all of them.
+   */
+  readonly transaction?: { readonly phase: Phase; readonly held: readonly string[] };
   readonly timeoutMs: number;
   /**
    * Aborts when the time is over (`reason.code` is `TIMEOUT`) or the process drains (`DRAINING`): stop as soon as it is
@@ -42,6 +47,9 @@ export type UndoResult =
   /** Somebody else changed it since: nothing was touched. */
   | { readonly outcome: 'blocked'; readonly conflict: Conflict }
   | { readonly outcome: 'unknown'; readonly error: StepError };
+
+/** A call that succeeded, at the same connection as another one. */
+export interface DoneCall { readonly call: StepCall; readonly before: Image; readonly after: Image }
 
 /** Expected: the step can't be done, and nothing was touched. Thrown by `prepare`; becomes a clean failure. */
 export class CannotDo extends Error {
@@ -74,11 +82,19 @@ export interface ExecutionAdapter {
   probe(call: StepCall, before: Image): Promise<ProbeResult>;
   /** Puts back what was before, three-way: equal to before: done; equal to after: put back; else blocked. Idempotent, re-runnable from any point. */
   undo(call: StepCall, before: Image, after: Image): Promise<UndoResult>;
-  /** What `undo` would do now, conflicts with all three sides; leaves no trace at the target and no lock. Absent: nothing can be said beforehand. @throws CannotDo */
-  previewUndo?(call: StepCall, before: Image, after: Image): Promise<UndoPreview>;
+  /**
+   * What `undo` would do now, conflicts with all three sides; leaves no trace at the target and no lock. Absent: nothing can be said beforehand.
+   * @param first what would be taken back before it, in that order: it is as if that had been done, as far as it can be. Default nothing.
+   * @throws CannotDo
+   */
+  previewUndo?(call: StepCall, before: Image, after: Image, first?: readonly DoneCall[]): Promise<UndoPreview>;
   /** The undo window of these is over: images and what was set aside may go. */
   forget(call: Pick<StepCall, 'key' | 'tenant' | 'connection' | 'capability'>, before: Image, after: Image | null): Promise<void>;
 }
+
+/** What agents may call of them. */
+export const offeredBy = (adapters: readonly ExecutionAdapter[]): CapabilityDescriptor[] =>
+  adapters.flatMap(adapter => adapter.capabilities().filter(({ isInternal }) => isInternal !== true));
 
 /** Resolves connections by name; answered by the gateway, cached by the caller until told otherwise. */
 export interface ConnectionResolver {

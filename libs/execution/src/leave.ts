@@ -22,7 +22,7 @@ export function sealHolds(serviceKey: Buffer, received: ReceivedCommand): boolea
   return leaseIsSealed(serviceKey, {
     direction, tenant, workflow: command.workflow, step: command.step, index: command.index, generation: command.generation, agent: command.agent.id, capability: command.capability,
     connection: command.connection, inputDigest: digestOf(command.input),
-    policyVersion: lease.policyVersion, controlEpoch: lease.controlEpoch, expiresAt: lease.expiresAt,
+    policyVersion: lease.policyVersion, controlEpoch: lease.controlEpoch, expiresAt: lease.expiresAt, ...(command.phase === undefined ? {} : { phase: command.phase }),
   }, lease.mac);
 }
 

@@ -40,7 +40,8 @@ const count = (minimum: number, maximum: number) => ({ type: 'integer', minimum,
 const SAFE = Number.MAX_SAFE_INTEGER;
 const stepCommand = {
   workflow: { type: 'string', pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' },
-  step: { type: 'string', pattern: '^[A-Za-z0-9_-]{1,64}$' },
+  // Why the `~`: steps of the engine's own can't bear an agent's name.
+  step: { type: 'string', pattern: '^~?[A-Za-z0-9_-]{1,64}$' },
   index: count(0, STEPS_MAX - 1), generation: count(0, GENERATIONS_MAX), attempt: count(1, ATTEMPTS_MAX), epoch: count(0, SAFE),
   agent: { type: 'object', required: ['kind', 'id', 'tenant'], properties: { kind: { enum: ['agent', 'person', 'service'] }, id: text, tenant } },
   capability: text, adapter: text, connection: { anyOf: [text, { type: 'null' }] }, input: { type: 'object' },
@@ -51,11 +52,14 @@ const stepCommand = {
   },
 } as const;
 
+/** May be absent. */
+const optional = { phase: { enum: ['work', 'prepare', 'commit'] }, held: { type: 'array', maxItems: STEPS_MAX, items: text } } as const;
+
 const schemaOf = (more: Readonly<Record<string, object>>): JsonObject => {
   const data = { ...stepCommand, ...more };
   return {
     type: 'object', required: ['type', 'tenant', 'producer', 'data'],
-    properties: { tenant, producer: { type: 'string', pattern: '^[a-z0-9-]{1,64}/[0-9]{1,9}$' }, traceparent: { type: 'string', maxLength: 256 }, data: { type: 'object', required: Object.keys(data), properties: data } },
+    properties: { tenant, producer: { type: 'string', pattern: '^[a-z0-9-]{1,64}/[0-9]{1,9}$' }, traceparent: { type: 'string', maxLength: 256 }, data: { type: 'object', required: Object.keys(data), properties: { ...data, ...optional } } },
   } as unknown as JsonObject;
 };
 /** JSON Schemas of the commands' events, by type. What a newer sender adds is let through unread. */
@@ -81,10 +85,10 @@ export function readCommand(message: Message): ReceivedCommand {
   const data = event.data as unknown as ExecuteStep & UndoStep & ProbeStep;
   if (event.tenant !== data.agent.tenant) throw malformed('the agent belongs to another tenant than the command');
   // Why: named one by one, so that nothing else a sender puts in gets into the journal.
-  const { workflow, step, index, generation, attempt, epoch, agent, capability, adapter, connection, connectionStamp, input, timeoutMs, cause } = data;
+  const { workflow, step, index, generation, attempt, epoch, agent, capability, adapter, connection, connectionStamp, input, timeoutMs, phase, held, cause } = data;
   const common = {
     tenant: event.tenant, traceparent: event.traceparent, producer: event.producer, lease: data.lease,
-    command: { workflow, step, index, generation, attempt, epoch, agent, capability, adapter, connection, input, timeoutMs, cause, ...(isStamp(connectionStamp) ? { connectionStamp } : {}) },
+    command: { workflow, step, index, generation, attempt, epoch, agent, capability, adapter, connection, input, timeoutMs, cause, ...(isStamp(connectionStamp) ? { connectionStamp } : {}), ...(phase === undefined ? {} : { phase, held: held ?? [] }) },
   };
   switch (event.type) {
     case UNDO_STEP: return { ...common, kind: 'undo', direction: 'undo', probe: 0, onConflict: data.onConflict };

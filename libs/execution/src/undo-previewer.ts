@@ -1,11 +1,11 @@
-import type { AskedUndoPreview, UndoPreview, UndoPreviewAnswer } from '@aifirst/contracts';
+import type { AskedUndoPreview, StepReported, UndoPreview, UndoPreviewAnswer } from '@aifirst/contracts';
 import { OperationalError, type Json } from '@aifirst/kernel';
-import type { Log } from '@aifirst/store';
+import type { Log, StoredRow } from '@aifirst/store';
 import type { Vault } from '@aifirst/vault';
 import { CallMaker, namedError, type Made } from './call-maker';
-import type { ConnectionResolver, ExecutionAdapter, Image } from './execution-adapter';
-import { ATTEMPTS_MAX, madeAt, type CallId } from './journal-key';
-import { journaledOf, type Journaled } from './journal-rows';
+import type { ConnectionResolver, DoneCall, ExecutionAdapter, Image } from './execution-adapter';
+import { ATTEMPTS_MAX, callOf, madeAt, slotOf, type CallId } from './journal-key';
+import { STEP_REPORTED, journaledOf, type Journaled } from './journal-rows';
 import { Lookups } from './lookups';
 import { BoundedLooks, type NotShown, type PreviewBounds } from './preview-bounds';
 import type { Job } from './step-commands';
@@ -22,6 +22,8 @@ export interface UndoPreviewerOptions extends PreviewBounds {
 
 /** Attempts of an undo looked up at once. Each ends before the next is asked for, so that a piece without any is behind the last. */
 const ATTEMPTS_AT_ONCE = 32;
+/** Of the steps that a rollback takes back before the one asked about, so many of the last are gone by. */
+const LATER_MAX = 200;
 
 /**
  * Asks adapters what taking a step back would do, by what the step journal keeps of it: the answer is what an undo would
@@ -60,7 +62,7 @@ export class UndoPreviewer {
     if (outcome.report.outcome !== 'succeeded' || claim === null) return nothingToDo('nothing had been done');
     if (claim.state.command.agent.tenant !== asked.agent.tenant) return notShown('UNKNOWN_STEP', 'there is no such step');
     if (outcome.report.undoableUntil !== undefined && clock.now() > outcome.report.undoableUntil) return wouldBlock('the images are kept no longer');
-    return this.ask(asked, claim.state, outcome.after, signal);
+    return this.ask(asked, claim, outcome.after, signal);
   }
 
   private async isUndone(forward: CallId): Promise<boolean> {
@@ -75,7 +77,7 @@ export class UndoPreviewer {
     return false;
   }
 
-  private async ask(asked: AskedUndoPreview, state: NonNullable<Journaled['claim']>['state'], sealedAfter: Json, signal: AbortSignal): Promise<UndoPreview | NotShown> {
+  private async ask(asked: AskedUndoPreview, { state, position }: NonNullable<Journaled['claim']>, sealedAfter: Json, signal: AbortSignal): Promise<UndoPreview | NotShown> {
     // Why: the call is the one that was done, as an undo has it.
     const stamp = asked.connectionStamp ?? state.command.connectionStamp;
     const job: Job = {
@@ -93,7 +95,37 @@ export class UndoPreviewer {
     }
     if (adapter.previewUndo === undefined) return notShown('NOT_PREVIEWABLE', `what taking \`${call.capability}\` back would do can't be shown beforehand`);
     const images = await this.images(made, state.before, sealedAfter);
-    return 'why' in images ? wouldBlock(images.why) : adapter.previewUndo(call, images.before, images.after);
+    if ('why' in images) return wouldBlock(images.why);
+    const alone = await adapter.previewUndo(call, images.before, images.after);
+    if (alone.outcome !== 'wouldBlock') return alone;
+    // Why only then: what stands in the way may be what the workflow itself did later, and takes back before.
+    const first = await this.doneLater(job, position, state.connectionDigest, signal);
+    return first.length === 0 ? alone : adapter.previewUndo(call, images.before, images.after, first);
+  }
+
+  /** What the same workflow did at the same connection after that claim and has not taken back, the last first. */
+  private async doneLater({ tenant, command }: Job, position: number, connectionDigest: string | null, signal: AbortSignal): Promise<readonly DoneCall[]> {
+    const steps = new Map<string, StoredRow[]>();
+    for (const row of await this.lookups.workflow(command.workflow)) {
+      const slot = slotOf(callOf(row.stream, row.version).call);
+      const of = steps.get(slot);
+      if (of === undefined) steps.set(slot, [row]); else of.push(row);
+    }
+    const later = [...steps.values()].flatMap(rows => {
+      const { call } = callOf(rows[0]!.stream, rows[0]!.version);
+      const { claim, outcome } = journaledOf(rows, { ...call, direction: 'forward', attempt: 1 }) ?? { claim: null, outcome: null };
+      if (claim === null || outcome?.report.outcome !== 'succeeded' || claim.position <= position || isTakenBack(rows)) return [];
+      const { state } = claim;
+      const isThere = state.command.adapter === command.adapter && state.command.connection === command.connection && state.connectionDigest === connectionDigest && state.command.agent.tenant === tenant;
+      return isThere ? [{ position: claim.position, state, after: outcome.after }] : [];
+    }).sort((a, b) => b.position - a.position).slice(0, LATER_MAX);
+    const calls: DoneCall[] = [];
+    for (const { state, after } of later) {
+      const making = await this.maker.make({ tenant, direction: 'undo', traceparent: undefined, command: { ...state.command, timeoutMs: command.timeoutMs } }, signal, false);
+      const images = 'made' in making ? await this.images(making.made, state.before, after) : { why: making.error.detail };
+      if ('made' in making && !('why' in images)) calls.push({ call: making.made.call, ...images });
+    }
+    return calls;
   }
 
   private async images(made: Made, before: Json, after: Json): Promise<{ readonly before: Image; readonly after: Image } | { readonly why: string }> {
@@ -116,6 +148,11 @@ export class UndoPreviewer {
   }
 }
 
+const isTakenBack = (rows: readonly StoredRow[]): boolean => rows.flatMap(({ messages }) => messages).some(({ event }) => {
+  if (event.type !== STEP_REPORTED) return false;
+  const { direction, outcome } = event.data as unknown as StepReported;
+  return direction === 'undo' && outcome === 'succeeded';
+});
 const notShown = (code: string, detail: string, passing = false): NotShown => ({ error: { code, detail, passing } });
 const nothingToDo = (summary: string): UndoPreview => ({ outcome: 'nothingToDo', summary, conflicts: [], truncated: false });
 const wouldBlock = (summary: string): UndoPreview => ({ outcome: 'wouldBlock', summary, conflicts: [], truncated: false });

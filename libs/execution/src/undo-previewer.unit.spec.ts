@@ -1,6 +1,6 @@
 import type { AskedUndoPreview, UndoPreview, UndoPreviewAnswer } from '@aifirst/contracts';
-import { OperationalError, type JsonObject } from '@aifirst/kernel';
-import { CannotDo, type Image, type StepCall } from './execution-adapter';
+import { OperationalError } from '@aifirst/kernel';
+import { CannotDo, type DoneCall, type Image, type StepCall } from './execution-adapter';
 import { aConnection, FakeAdapter, FakeTarget, JournalStand, settled, TENANT, UNDO_WINDOW_MS, workflowId, type CommandOptions } from './testing';
 import { UndoPreviewer, type UndoPreviewerOptions } from './undo-previewer';
 
@@ -12,12 +12,13 @@ const asked = (over: Partial<AskedUndoPreview> = {}): AskedUndoPreview => ({
 /** Says beforehand what its undo would find. */
 class Previewing extends FakeAdapter {
   show: ((call: StepCall, before: Image, after: Image) => Promise<UndoPreview>) | null = null;
-  seen: { readonly call: StepCall; readonly before: Image; readonly after: Image } | null = null;
-  async previewUndo(call: StepCall, before: Image, after: Image): Promise<UndoPreview> {
-    this.seen = { call, before, after };
+  seen: (DoneCall & { readonly first: readonly DoneCall[] }) | null = null;
+  async previewUndo(call: StepCall, before: Image, after: Image, first: readonly DoneCall[] = []): Promise<UndoPreview> {
+    this.seen = { call, before, after, first };
     if (this.show !== null) return this.show(call, before, after);
     const key = String(call.input['key']);
-    const now: JsonObject = this.target.values.has(key) ? { has: true, value: this.target.values.get(key)! } : { has: false };
+    let now: Image = this.target.values.has(key) ? { has: true, value: this.target.values.get(key)! } : { has: false };
+    for (const one of first) if (one.call.input['key'] === key && JSON.stringify(now) === JSON.stringify(one.after)) now = one.before;
     if (JSON.stringify(now) === JSON.stringify(before)) return { outcome: 'nothingToDo', summary: 'as before', conflicts: [], truncated: false };
     if (JSON.stringify(now) === JSON.stringify(after)) return { outcome: 'wouldUndo', summary: `puts \`${key}\` back`, conflicts: [], truncated: false };
     return { outcome: 'wouldBlock', summary: 'one conflict', truncated: false, conflicts: [{ resource: key, what: 'it was changed since', expected: 'ours', found: 'another', before, after, current: now }] };
@@ -77,6 +78,26 @@ describe('an undo preview', () => {
       await stand.send(stand.undo());
       expect([disturb, outcome, (await stand.outcomes()).at(-1)]).toEqual([disturb, { null: 'wouldUndo', theirs: 'wouldBlock', back: 'nothingToDo' }[String(disturb)], `s0 undo ${disturb === 'theirs' ? 'blocked' : 'succeeded'}`]);
     }
+  });
+});
+
+describe('what the same workflow did later', () => {
+  const input = (value: string) => ({ connection: 'docs', key: 'k', value });
+  it('is taken back before it, and stands in nobody\'s way: only at the same connection, and unless it is taken back already', async () => {
+    const { adapter, shown, done, stand } = await given();
+    stand.connections.set('other', aConnection({ name: 'other', digest: 'sha256:other' }));
+    await done({ input: input('one') });
+    await stand.send(stand.execute({ step: 's1', index: 1, input: input('two') }), stand.execute({ step: 'read', index: 2, connection: 'other', input: { ...input('x'), key: 'elsewhere' } }));
+    await stand.send(stand.execute({ step: 's3', index: 3, generation: 2, input: input('three') }), stand.execute({ workflow: 2, input: { ...input('x'), key: 'theirs' } }));
+    expect(await shown()).toMatchObject({ outcome: 'wouldUndo' });
+    expect(adapter.seen!.first.map(({ call }) => call.step)).toEqual(['s3', 's1']);
+    expect(adapter.seen!.first).toMatchObject([{ call: { key: `${workflowId(1)}/s3/2/undo` }, before: { value: 'two' }, after: { value: 'three' } }, { before: { value: 'one' }, after: { value: 'two' } }]);
+    expect(await shown({ step: 's1', index: 1 })).toMatchObject({ outcome: 'wouldUndo' });
+    await stand.send(stand.undo({ step: 's3', index: 3, generation: 2, input: input('three') }));
+    expect(await shown()).toMatchObject({ outcome: 'wouldUndo' });
+    expect(adapter.seen!.first.map(({ call }) => call.step)).toEqual(['s1']);
+    adapter.target.values.set('k', 'theirs');
+    expect(await shown()).toMatchObject({ outcome: 'wouldBlock' });
   });
 });
 

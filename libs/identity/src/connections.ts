@@ -1,4 +1,4 @@
-import { SERVICE_OF_ADAPTER, type AdapterHost, type Connection, type PrincipalRef } from '@aifirst/contracts';
+import { SERVICE_OF_ADAPTER, type AdapterHost, type Connection, type PrincipalRef, type TargetReach } from '@aifirst/contracts';
 import { Refusal, type JsonObject, type Problem } from '@aifirst/kernel';
 import { digestOf } from '@aifirst/vault';
 import { connectionProblems } from './connection-config';
@@ -16,6 +16,8 @@ export interface StoredConnection extends ConnectionSettings {
   readonly limitations: readonly string[];
   /** The target's own identity in lock names, null: the connection's name. */
   readonly lockBase: string | null;
+  /** What else a step touches than what its input names; absent: nothing is known of that. */
+  readonly reach?: TargetReach;
   readonly digest: string;
   readonly createdAt: string;
   readonly updatedAt: string;
@@ -58,7 +60,7 @@ export class Connections {
     const probed = probe ? await this.probe({ tenant, name, ...settings, revision: (before?.revision ?? 0) + 1, digest }) : before?.data.digest === digest ? before.data : { limitations: [] };
     const lockBase = probed.lockBase ?? lockBaseOf(settings);
     const now = new Date(this.writing.clock.now()).toISOString();
-    const connection = await this.connections.put(tenant, name, { ...settings, limitations: probed.limitations, lockBase, digest, createdAt: before?.data.createdAt ?? now, updatedAt: now },
+    const connection = await this.connections.put(tenant, name, { ...settings, limitations: probed.limitations, lockBase, ...(probed.reach === undefined ? {} : { reach: probed.reach }), digest, createdAt: before?.data.createdAt ?? now, updatedAt: now },
       [{ entity: 'connection', name: before === null ? 'Created' : 'Changed', data: { connection: name, ...(settings as unknown as JsonObject), digest } }], by, expectedRevision);
     return { created: before === null, connection };
   }
@@ -71,7 +73,7 @@ export class Connections {
     await this.connections.remove(tenant, name, [{ entity: 'connection', name: 'Deleted', data: { connection: name } }], by, expectedRevision);
   }
 
-  private probe(connection: Connection): Promise<{ readonly limitations: readonly string[]; readonly lockBase?: string | null }> {
+  private probe(connection: Connection): Promise<{ readonly limitations: readonly string[]; readonly lockBase?: string | null; readonly reach?: TargetReach }> {
     const service = SERVICE_OF_ADAPTER[connection.adapter] as AdapterHost;
     return this.neighbours.ask(service, 'probeConnection', { connection });
   }

@@ -26,11 +26,14 @@ export interface ToolCall {
 }
 
 export interface ToolHost {
+  /** @throws NotListed */
   list(caller: McpCaller): Promise<readonly Tool[]>;
   /** @throws UnknownTool */
   call(caller: McpCaller, call: ToolCall): Promise<ToolAnswer>;
 }
 export class UnknownTool extends Error {}
+/** Its message can be told. */
+export class NotListed extends Error {}
 
 /** A client that waits longer than this is looked after anew: whether it is still there, whether we are. */
 const SLICE_MS = 5_000;
@@ -48,8 +51,13 @@ export class GovernedTools implements ToolHost {
   end(): void { this.ending = true; }
 
   async list(caller: McpCaller): Promise<readonly Tool[]> {
-    const reachable = await this.governance.reachable(caller);
-    return [...this.tools().list(reachable), ...this.intentTools];
+    try {
+      const reachable = await this.governance.reachable(caller);
+      return [...this.tools().list(reachable), ...this.intentTools];
+    } catch (error) {
+      const { code, detail } = this.governance.explain(error);
+      throw new NotListed(`${code}: ${detail}`);
+    }
   }
 
   async call(caller: McpCaller, call: ToolCall): Promise<ToolAnswer> {
@@ -138,7 +146,8 @@ export class GovernedTools implements ToolHost {
     const stopTelling = this.tell(caller, call, workflowId);
     try {
       for (;;) {
-        const left = endsMs - this.clock.now();
+        // Why none when ending: whoever waits has been sent home, and nobody would send us.
+        const left = this.ending ? 0 : endsMs - this.clock.now();
         const view = await untilGone(this.governance.waitFor(caller, workflowId, Math.max(0, Math.min(SLICE_MS, left))), signal);
         if (signal.aborted) { await this.gone(caller, call, workflowId, keyed); return view; }
         if (this.ending || left <= SLICE_MS || (view !== null && isSettled(view))) return view;

@@ -19,6 +19,11 @@ describe('a call of a tool', () => {
     expect((await tools.list(aCaller())).map(({ name }) => name)).toEqual(['fs_read', 'fs_write', 'plan_intent', 'submit_intent', 'get_workflow']);
   });
 
+  it('lists nothing while it can\'t be told what can be reached, and says so', async () => {
+    governance.reachable = async () => { throw new Error('policy does not answer'); };
+    await expect(tools.list(aCaller())).rejects.toThrow('UNAVAILABLE: policy does not answer');
+  });
+
   it('is an intent of one step, whose arguments are data', async () => {
     await call('fs_write', { connection: 'docs', path: 'a', content: { $ref: '#/steps/x/output', b: [{ $literal: 1 }], $c: 1 } }, { client: 'a\u202eframework', meta: { 'io.aifirst/timeoutMs': 5 } });
     expect(governance.submitted).toEqual([{ body: {

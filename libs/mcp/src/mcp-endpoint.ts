@@ -3,7 +3,7 @@ import {
   CLIENT_INFO_META_KEY, InMemoryServerEventBus, ProtocolError, ProtocolErrorCode, Server, createMcpHandler, type CallToolResult, type ListToolsResult, type McpHttpHandler, type McpRequestContext, type ServerContext, type jsonSchemaValidator,
 } from '@modelcontextprotocol/server';
 import { isObject, type Json, type JsonObject } from '@aifirst/kernel';
-import { UnknownTool, type ToolCall, type ToolHost } from './governed-tools';
+import { NotListed, UnknownTool, type ToolCall, type ToolHost } from './governed-tools';
 import type { McpCaller } from './governance';
 
 export interface McpEndpointOptions {
@@ -23,7 +23,7 @@ const KEEP_ALIVE_MS = 15_000;
 /** Streams that only wait for the list of tools to change. */
 const SUBSCRIPTIONS_MAX = 1_024;
 /** An endpoint that is closed waits so long for answers under way. */
-const CLOSING_MS_MAX = 5_000;
+const CLOSING_MS_MAX = 3_000;
 
 /**
  * MCP over Streamable HTTP, revisions 2025-11-25 and 2026-07-28, without sessions: every request stands for itself, so any
@@ -100,6 +100,7 @@ export class McpEndpoint {
       return await work();
     } catch (error) {
       if (error instanceof UnknownTool) throw new ProtocolError(ProtocolErrorCode.InvalidParams, error.message);
+      if (error instanceof NotListed) throw new ProtocolError(ProtocolErrorCode.InternalError, error.message);
       throw new ProtocolError(ProtocolErrorCode.InternalError, `something went wrong here; the log has it under \`${this.options.onUnexpected(error)}\``);
     } finally {
       this.calls--;

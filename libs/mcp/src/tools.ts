@@ -16,8 +16,9 @@ export interface Tool {
 /** A capability that a caller may reach. `connections` is empty where it takes none. */
 export interface Reachable { readonly capability: CapabilityDescriptor; readonly connections: readonly string[] }
 
-/** Adapters whose descriptions are our own. What others say of themselves is data. */
-const OURS = new Set(['builtin', 'os', 'sql', 'cloud']);
+/** Adapters whose descriptions are our own, but for those that a connection brings: these say of themselves what they like, and that is data. */
+const OURS = new Set(['builtin', 'os', 'sql', 'cloud', 'http']);
+const BROUGHT = /^(api|mcp)\./;
 /** Adapters whose targets are what the connection names, and nothing beyond. */
 const CLOSED_WORLD = new Set(['builtin', 'os', 'sql']);
 const FOREIGN_DESCRIPTION_CHARS_MAX = 300;
@@ -37,7 +38,7 @@ export const annotationsOf = ({ reversibility, undo, adapter }: Pick<CapabilityD
   openWorldHint: !CLOSED_WORLD.has(adapter),
 });
 
-export const isForeign = ({ adapter }: Pick<CapabilityDescriptor, 'adapter'>): boolean => !OURS.has(adapter);
+export const isForeign = ({ adapter, name }: Pick<CapabilityDescriptor, 'adapter' | 'name'>): boolean => !OURS.has(adapter) || BROUGHT.test(name);
 
 export function descriptionOf(capability: CapabilityDescriptor): string {
   const { description, reversibility } = capability;

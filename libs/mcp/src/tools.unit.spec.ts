@@ -27,6 +27,11 @@ describe('what a tool says of itself', () => {
     }));
   });
 
+  it('is our own for what we bring ourselves to a system that is connected', () => {
+    expect(descriptionOf(aCapability({ adapter: 'http', name: 'http.request' }))).toMatch(/^Writes a file\./);
+    expect(descriptionOf(aCapability({ adapter: 'http', name: 'api.crm.get' }))).toMatch(/^Capability of a connected system/);
+  });
+
   it('is a line where it repeats something', () => { expect(oneLine('a\n\tb\u202ec\u0000  d')).toBe('a b c d'); });
   it('shows tags that nobody sees', () => { expect(quoted('\u{e0041}', 10)).toBe('"\\udb40\\udc41"'); });
 });

@@ -14,7 +14,7 @@ export const digestOf = (value: Json): string =>
 export function sealLease(serviceKey: Buffer, fields: SealedFields): string {
   // Why: a JSON array in a fixed order is unambiguous, whatever characters a name holds.
   const text = JSON.stringify(['aifirst-lease-v1', fields.direction, fields.tenant, fields.workflow, fields.step, fields.index, fields.generation, fields.agent, fields.capability,
-    fields.connection, fields.inputDigest, fields.policyVersion, fields.controlEpoch, fields.expiresAt]);
+    fields.connection, fields.inputDigest, fields.policyVersion, fields.controlEpoch, fields.expiresAt, ...(fields.phase === undefined ? [] : [fields.phase])]);
   return createHmac('sha256', serviceKey).update(text).digest('base64url');
 }
 

@@ -30,7 +30,7 @@ export async function makeGateway(ground: Ground, { log, vault, adminToken, read
   ends.push(() => views.close());
   const gateway = await createGateway({
     log, views, bus, query, vault, clock: systemClock, ids: systemIds, adminToken, version: VERSION, logger: linesOf(logger.child({ part: 'gateway' })), metrics: () => metrics.render(),
-    historyDays: config.historyDays, idempotencyDays: config.idempotencyDays, onAnswered: answered(metrics, tracing), readiness, trustsForwarded: trustsForwarded ?? false, ...(intentTopic && { intentTopic }),
+    historyDays: config.historyDays, idempotencyDays: config.idempotencyDays, onAnswered: answered(metrics, tracing), readiness, trustsForwarded: trustsForwarded ?? false, mcpOrigins: config.mcpOrigins, ...(intentTopic && { intentTopic }),
   });
   ends.push(() => gateway.close());
   return {

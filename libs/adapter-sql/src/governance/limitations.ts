@@ -30,6 +30,8 @@ export async function limitationsOf(transaction: Transaction, statements: readon
     names => `an undo of changes to rows under foreign keys with PERIOD is blocked: ${names}`);
   const [sequences] = await transaction.query<{ there: boolean }>(`SELECT EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'S' AND ${USER_SCHEMA}) AS there`);
   if (sequences!.there) found.push('numbers drawn from sequences are not given back by an undo');
+  const [prepared] = await transaction.query<{ most: number }>(`SELECT current_setting('max_prepared_transactions')::int4 AS most`);
+  if (prepared!.most === 0) found.push('mode `atomic` needs prepared transactions: set `max_prepared_transactions` of the server to the number of atomic workflows at once, and start it again');
   const namesake = await namesakePath(transaction);
   if (namesake !== null) found.push(namesake);
   await named(`SELECT 'aifirst.' || c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'aifirst' AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname NOT IN ('effects', 'images') ORDER BY 1`,

@@ -1,8 +1,10 @@
 import type { UndoConflict, UndoPreview } from '@aifirst/contracts';
-import type { Image, StepCall } from '@aifirst/execution';
+import type { DoneCall, Image, StepCall } from '@aifirst/execution';
 import { isObject, OperationalError, type Json } from '@aifirst/kernel';
-import type { Effect } from '../effects';
+import { heldForWriting } from '../completeness';
+import { findEffect, type Effect } from '../effects';
 import type { Workplace } from '../execute';
+import { failureOf } from '../failures';
 import { ident } from '../governance/schema';
 import { PREVIEW_BYTES_MAX, PREVIEW_ROWS_MAX } from '../limits';
 import { beforeOf } from '../plan';
@@ -13,17 +15,21 @@ import type { Relation } from './relation';
 import { AS_LEFT, Blocked, effectToUndo, placeOf, resultOf, undo, whatOf } from './undo-change';
 
 /** Undoes it, looks whether that got through, and rolls back: every row is given free again, and nothing is kept. @throws OperationalError where an undo's outcome would be unknown */
-export async function previewUndoChange({ pools, boundary }: Workplace, call: StepCall, before: Image, after: Image): Promise<UndoPreview> {
+export async function previewUndoChange({ pools, boundary }: Workplace, call: StepCall, before: Image, after: Image, first: readonly DoneCall[] = []): Promise<UndoPreview> {
   const { key } = beforeOf(before);
   let transaction: Transaction | undefined;
   let effect: Effect | null = null;
   try {
     transaction = await Transaction.begin(pools, { connection: call.connection, signal: call.signal, statementMs: call.timeoutMs, boundary });
+    if (call.transaction !== undefined && await findEffect(transaction, key, false) === null) {
+      return { outcome: 'wouldUndo', summary: 'its transaction is not committed: it is rolled back', conflicts: [], truncated: false };
+    }
+    for (const one of first) await takeBack(transaction, one);
     effect = await effectToUndo(transaction, key);
     if (effect === null) return { outcome: 'nothingToDo', summary: 'it is undone already, or was never done', conflicts: [], truncated: false };
     const summary = await summaryOf(transaction, effect);
     await transaction.run('SAVEPOINT as_it_is');
-    await undo(transaction, key, effect, String(after['digest']));
+    await undo(transaction, key, effect, String(after['digest']), await heldBy(transaction));
     return { outcome: 'wouldUndo', summary, conflicts: [], truncated: false };
   } catch (error) {
     const result = resultOf(error, call, transaction);
@@ -35,6 +41,20 @@ export async function previewUndoChange({ pools, boundary }: Workplace, call: St
     await transaction?.rollback();
   }
 }
+
+/** As far as it can be: what stands in its way stays. */
+async function takeBack(transaction: Transaction, { before, after }: DoneCall): Promise<void> {
+  const { key } = beforeOf(before);
+  await transaction.run('SAVEPOINT one_before');
+  try {
+    const effect = await effectToUndo(transaction, key);
+    if (effect !== null) await undo(transaction, key, effect, String(after['digest']), await heldBy(transaction));
+  } catch (error) {
+    if (!(error instanceof Blocked) && !failureOf(error).isDefinite) throw error;
+    await transaction.run('ROLLBACK TO SAVEPOINT one_before');
+  }
+}
+const heldBy = async (transaction: Transaction): Promise<ReadonlySet<string>> => new Set((await heldForWriting(transaction)).map(({ oid }) => oid));
 
 /** Of each table the rows before, or those after where they are more. */
 async function summaryOf(transaction: Transaction, { id, touched }: Effect): Promise<string> {

@@ -5,6 +5,7 @@ import type { Workplace } from '../execute';
 import { failureOf } from '../failures';
 import { beforeOf, undoKeyOf } from '../plan';
 import { Interruption, Transaction } from '../transaction';
+import { probeWork } from '../two-phase';
 import { findDangling } from './foreign-keys';
 import { findForeign, putBack, type Found } from './put-back';
 import { holdRelation, type Relation } from './relation';
@@ -25,8 +26,14 @@ export class Blocked extends Error {
 }
 
 /** Puts back every row that the step changed, or none: in one transaction, with the note that it was done. */
-export async function undoChange({ pools, boundary }: Workplace, call: StepCall, before: Image, after: Image): Promise<UndoResult> {
+export async function undoChange(work: Workplace, call: StepCall, before: Image, after: Image): Promise<UndoResult> {
   const { key } = beforeOf(before);
+  if (call.transaction !== undefined) {
+    const probed = await probeWork(work, call, before);
+    if (probed.outcome === 'didNotHappen') return UNDONE;
+    if (probed.outcome === 'cannotTell') return unclear('OUTCOME_UNKNOWN', probed.detail);
+  }
+  const { pools, boundary } = work;
   let transaction: Transaction | undefined;
   try {
     transaction = await Transaction.begin(pools, { connection: call.connection, signal: call.signal, statementMs: call.timeoutMs, boundary });
@@ -66,8 +73,12 @@ type NotUndone = Exclude<UndoResult, { readonly outcome: 'undone' }>;
 const unclear = (code: string, detail: string): NotUndone => ({ outcome: 'unknown', error: { code, detail, clean: false } });
 const whyOf = (sqlstate: string, detail: string): string => (sqlstate === '22P02' || sqlstate.startsWith('42') && sqlstate !== '42501' ? `a table was altered since, or ${detail}` : detail);
 
-/** Puts everything back and leaves the end to the caller. @throws Blocked */
-export async function undo(transaction: Transaction, key: string, effect: Effect, digest: string): Promise<void> {
+/**
+ * Puts everything back and leaves the end to the caller.
+ * @param held ids of tables that the transaction had held for writing before
+ * @throws Blocked
+ */
+export async function undo(transaction: Transaction, key: string, effect: Effect, digest: string, held: ReadonlySet<string> = new Set()): Promise<void> {
   const [kept] = await transaction.query<{ digest: string }>('SELECT aifirst.net_digest($1::bigint) AS digest', [effect.id]);
   if (kept!.digest !== digest || effect.digest !== digest) throw new Blocked(null, 'the images that were kept are not those that the step left', digest, kept!.digest);
   await transaction.run('SET LOCAL row_security = off');
@@ -90,7 +101,7 @@ export async function undo(transaction: Transaction, key: string, effect: Effect
   for (const statement of again) await transaction.run(statement);
   const touched = new Set(relations.map(({ oid }) => oid));
   // Why: a cascade that finds no row holds its table too; where it is captured, `checkNothingElse` has seen that nothing changed.
-  const other = (await heldForWriting(transaction)).find(({ oid, kind, schema, rowTriggers }) => !touched.has(oid) && kind !== 'S' && !schema.startsWith('pg_') && (isReplica || rowTriggers !== 1));
+  const other = (await heldForWriting(transaction)).find(({ oid, kind, schema, rowTriggers }) => !touched.has(oid) && !held.has(oid) && kind !== 'S' && !schema.startsWith('pg_') && (isReplica || rowTriggers !== 1));
   if (other !== undefined) throw new Blocked(`${other.schema}.${other.name}`, 'putting the rows back would change this table too', 'nothing else changed', 'a cascade or trigger');
   await transaction.query('DELETE FROM aifirst.images WHERE effect IN ($1, $2)', [effect.id, own]);
   await transaction.query(`UPDATE aifirst.effects SET xid = NULL, state = CASE WHEN id = $1 THEN 'undone' ELSE state END WHERE id IN ($1, $2)`, [effect.id, own]);

@@ -22,8 +22,8 @@ export const residue = open({ step: text(), resource: text(), what: text(), why:
 export const weighed = { hints: open({ unbounded: flag, recursive: flag, statement: text() }, ['unbounded', 'recursive', 'statement']), environment: text(), reach: whole() };
 const plannedStep = open({
   id: text(), capability: text(), adapter: text(), reversibility: oneOf('readOnly', 'reversible', 'compensable', 'irreversible'), connection: orNull(text()), input: { type: 'object' },
-  after: listOf(whole()), hasReferences: flag, resources: listOf(open({ uri: text(), access: oneOf('read', 'write') })), risk, lockBase: text(), timeoutMs: whole(1), attemptsMax: whole(1), ...weighed,
-}, ['lockBase', ...Object.keys(weighed)]);
+  after: listOf(whole()), hasReferences: flag, resources: listOf(open({ uri: text(), access: oneOf('read', 'write') })), risk, lockBase: text(), timeoutMs: whole(1), attemptsMax: whole(1), phase: oneOf('work', 'prepare', 'commit'), ...weighed,
+}, ['lockBase', 'phase', ...Object.keys(weighed)]);
 export const startWorkflow = open({
   workflow: uuid, intent: uuid, intentKnownAs: text('its id of an intent by Kafka'), agent: principal, goal: text(), mode: oneOf('saga', 'atomic'), onFailure: oneOf('rollback', 'pause', 'keep'), deadlineMs: whole(1), labels: textMap,
   digest: text(), steps: listOf(plannedStep),

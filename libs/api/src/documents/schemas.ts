@@ -31,7 +31,7 @@ export const risk = open({
 const revisioned = { revision: whole(1), createdAt: time, updatedAt: time };
 
 export const INTENT: JsonObject = shape({
-  goal: text('what it is for'), mode: oneOf('saga'), onFailure: { enum: ['rollback', 'pause', 'keep'], default: 'rollback' },
+  goal: text('what it is for'), mode: { enum: ['saga', 'atomic'], default: 'saga' }, onFailure: { enum: ['rollback', 'pause', 'keep'], default: 'rollback' },
   deadlineMs: whole(DEADLINE_MS.min, { maximum: DEADLINE_MS.max, default: DEADLINE_MS.default }), labels: textMap, subjects: listOf(text()), tenant: text('the credential decides; another one is refused'),
   steps: { type: 'array', minItems: 1, maxItems: STEPS_MAX, items: shape({
     id: text(undefined, { pattern: '^[A-Za-z0-9_-]{1,64}$' }), capability: text(),

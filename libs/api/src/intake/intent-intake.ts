@@ -1,5 +1,5 @@
-import { admitIntent, canonicalDigest, parseStrictJson, type Admission } from '@aifirst/admission';
-import { connectionStampOf, pointerToken, TOPICS, type CapabilityDescriptor, type Intent, type PlannedStep, type PrincipalRef, type StartWorkflow } from '@aifirst/contracts';
+import { admitIntent, canonicalDigest, parseStrictJson, withCommitment, type Admission } from '@aifirst/admission';
+import { connectionStampOf, isEngineStep, pointerToken, TOPICS, type CapabilityDescriptor, type Intent, type PlannedStep, type PrincipalRef, type StartWorkflow } from '@aifirst/contracts';
 import type { Identity, LogWriter } from '@aifirst/identity';
 import { OperationalError, Refusal, isObject, type Clock, type Ids, type Json, type JsonObject, type Problem } from '@aifirst/kernel';
 import { VersionConflict, type Append, type Log, type StoredRow } from '@aifirst/store';
@@ -252,7 +252,7 @@ export class IntentIntake {
     const digest = isSealed ? await vault.keyedDigest({ tenant, workflow }, intent as unknown as Json) : canonicalDigest(intent);
     const start: StartWorkflow = {
       workflow, intent: id, ...(signedBy === undefined || idempotencyKey === undefined ? {} : { intentKnownAs: idempotencyKey }), agent: principal, goal: intent.goal, mode: intent.mode, onFailure: intent.onFailure,
-      deadlineMs: intent.deadlineMs, labels: intent.labels, digest, steps,
+      deadlineMs: intent.deadlineMs, labels: intent.labels, digest, steps: withCommitment(steps, name => this.options.capabilities.find(name)),
     };
     const at = new Date(clock.now()).toISOString();
     const state: IntentState = { subjects: intent.subjects, dependsOn: intent.steps.map(step => step.dependsOn) };
@@ -275,7 +275,7 @@ export class IntentIntake {
       tenant, stream: id, version: 1, ...(key === undefined ? {} : { key }), state: state as unknown as JsonObject,
       messages: [
         { topic: TOPICS.intentEvents, key: agent, id: fact, type: ACCEPTED, time, subject: id, tenant, traceparent, intentid: intentKnownAs ?? id, intentsource: agent,
-          data: { workflowId: start.workflow, intentId: id, agent, digest: start.digest, steps: start.steps.length, ...(planId === undefined ? {} : { planId }), ...bySignature } },
+          data: { workflowId: start.workflow, intentId: id, agent, digest: start.digest, steps: start.steps.filter(step => !isEngineStep(step)).length, ...(planId === undefined ? {} : { planId }), ...bySignature } },
         { topic: TOPICS.workflowCommands, key: start.workflow, id: command, type: START_WORKFLOW, time, subject: start.workflow, tenant, causationid: fact, traceparent,
           data: start as unknown as JsonObject },
       ],
@@ -323,7 +323,7 @@ export function recordOf(row: StoredRow): IntentRecord {
     id: row.stream, workflow: start.workflow, digest: start.digest, tenant: row.tenant, agent: start.agent.id, createdAt: at,
     intent: {
       goal, mode, onFailure, deadlineMs, labels, subjects,
-      steps: start.steps.map(({ id, capability, input, timeoutMs, attemptsMax }, index) => ({ id, capability, input, dependsOn: dependsOn[index]!, timeoutMs, retry: { attemptsMax } })),
+      steps: start.steps.filter(step => !isEngineStep(step)).map(({ id, capability, input, timeoutMs, attemptsMax }, index) => ({ id, capability, input, dependsOn: dependsOn[index]!, timeoutMs, retry: { attemptsMax } })),
     },
   };
 }

@@ -1,5 +1,5 @@
 import { ENDED, WORKFLOW_FACT_OF_TYPE } from './facts';
-import { expandResources } from '@aifirst/contracts';
+import { expandResources, isEngineStep } from '@aifirst/contracts';
 import type { CloudEvent, RecordedDecision, Residue, StartWorkflow, StepDecision, StepView, WorkflowFact, WorkflowStatus, WorkflowView } from '@aifirst/contracts';
 import { blockedActions, pausedActions, reasonOf, resolutions } from './actions';
 
@@ -7,7 +7,8 @@ import { blockedActions, pausedActions, reasonOf, resolutions } from './actions'
 export function pendingView(start: StartWorkflow, tenant: string, at: string): WorkflowView {
   return {
     id: start.workflow, intentId: start.intent, tenant, status: 'pending', statusReason: null, goal: start.goal, agent: start.agent.id, mode: start.mode, labels: start.labels,
-    steps: start.steps.map((step): StepView => ({
+    // Why: steps of the engine's own come last, and say nothing that the workflow's status does not.
+    steps: start.steps.filter(step => !isEngineStep(step)).map((step): StepView => ({
       id: step.id, capability: step.capability, status: 'pending', statusReason: null, attempts: 0, risk: step.risk, decision: null,
       // As far as the input is known: what was denied shows what it would have touched.
       resources: expandResources(step.resources, step.connection, step.input).map(({ uri }) => uri), output: null, error: null,

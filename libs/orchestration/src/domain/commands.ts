@@ -1,5 +1,6 @@
-import { resolveInput, weighedOf, type AskedStep, type Direction, type Lease, type Resolution, type StepCommand } from '@aifirst/contracts';
+import { isEngineStep, resolveInput, weighedOf, type AskedStep, type Direction, type Lease, type Resolution, type StepCommand } from '@aifirst/contracts';
 import { invariant } from '@aifirst/kernel';
+import { heldIn } from './commitment';
 import { footprintOf, plannedInput } from './plan-facts';
 import type { Command } from './turn';
 import type { Workflow } from './workflow';
@@ -24,13 +25,15 @@ export function askedStep(state: Workflow, index: number): AskedStep {
   return {
     step: plan.id, index, generation: state.steps[index]!.generation, capability: plan.capability, adapter: plan.adapter, reversibility: plan.reversibility,
     connection: plan.connection, input, unresolved: !resolved.ok, resources: footprintOf(plan, resolved).uris, risk: plan.risk, ...weighedOf(plan),
+    ...(plan.phase === undefined ? {} : { phase: plan.phase }),
   };
 }
 
 export function askCommand(state: Workflow, question: number, indices: readonly number[], id: string): Command {
   const resources = new Set<string>();
   const capabilities = new Set<string>();
-  state.start.steps.forEach((plan, index) => {
+  const own = state.start.steps.filter(plan => !isEngineStep(plan));
+  own.forEach((plan, index) => {
     capabilities.add(plan.capability);
     const started = state.steps[index]!.resources;
     for (const uri of started.length > 0 ? started : footprintOf(plan, plannedInput(plan)).uris) resources.add(uri);
@@ -39,7 +42,7 @@ export function askCommand(state: Workflow, question: number, indices: readonly 
     name: 'DecidePlan', id,
     data: {
       workflow: state.id, question, principal: state.start.agent, action: 'execute', steps: indices.map(index => askedStep(state, index)),
-      plan: { steps: state.steps.length, capabilities: [...capabilities].sort(), resources: [...resources] },
+      plan: { steps: own.length, capabilities: [...capabilities].sort(), resources: [...resources] },
     },
   };
 }
@@ -52,6 +55,7 @@ function stepCommand(state: Workflow, index: number, epoch: number, cause: strin
     workflow: state.id, step: plan.id, index, generation: state.steps[index]!.generation, attempt, epoch, agent: state.start.agent,
     capability: plan.capability, adapter: plan.adapter, connection: plan.connection, input: resolved.value, timeoutMs: plan.timeoutMs, cause,
     ...(plan.connectionStamp === undefined ? {} : { connectionStamp: plan.connectionStamp }),
+    ...(plan.phase === undefined ? {} : { phase: plan.phase, held: heldIn(state, plan.connection) }),
   };
 }
 

@@ -37,8 +37,9 @@ export function missingLocks(state: Workflow, wanted: readonly Lock[]): readonly
 export function touched(state: Workflow, index: number): readonly string[] {
   const step = state.steps[index]!;
   const plan = state.start.steps[index]!;
-  if (plan.hasReferences && step.resources.length > 0) return step.resources.map(uri => lockName(uri, plan.lockBase));
-  return footprintOf(plan, inputOf(state, index)).names;
+  const names = plan.hasReferences && step.resources.length > 0 ? step.resources.map(uri => lockName(uri, plan.lockBase)) : footprintOf(plan, inputOf(state, index)).names;
+  // Why: one transaction takes one statement at a time.
+  return plan.phase === undefined ? names : [...names, `transaction://${plan.connection}`];
 }
 
 /**

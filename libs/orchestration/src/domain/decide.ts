@@ -1,6 +1,7 @@
 import type { Lock, PlanDecided, PrincipalRef, StartWorkflow, StepReported, WorkflowOrder } from '@aifirst/contracts';
 import { order } from './orders';
-import { advanceForward, applyControl, probe } from './forward';
+import { isEndlesslyProbed, phaseOf } from './commitment';
+import { advanceCommitment, advanceForward, applyControl, probe } from './forward';
 import { losesLocksAt, PROBE_PAUSES_MS, retryDelayMs } from './pauses';
 import { advanceRollback, beginRollback, blockUndo, MAY_STAND, probeUndo, RESTARTS_MAX } from './rollback';
 import { Turn, type Circumstances, type Decision } from './turn';
@@ -43,6 +44,7 @@ function proceed(turn: Turn): void {
   if (hasEnded(turn.state)) return;
   applyControl(turn);
   if (isForward(turn.state) || turn.state.status === 'paused') return advanceForward(turn);
+  if (turn.state.status === 'committing') return advanceCommitment(turn);
   if (turn.state.status !== 'rollingBack') return;
   advanceRollback(turn);
   // Why: undone to the last step because it had to yield its locks, it begins again at once.
@@ -55,7 +57,7 @@ function take(turn: Turn, input: Exclude<Input, { type: 'Submitted' }>): boolean
     case 'Decided': return decided(turn, input.decided);
     case 'Reported': return input.report.direction === 'forward' ? forwardReport(turn, input.report) : undoReport(turn, input.report);
     case 'LocksGranted':
-      if (!isForward(turn.state) && turn.state.status !== 'rollingBack') return false;
+      if (!isForward(turn.state) && turn.state.status !== 'rollingBack' && turn.state.status !== 'committing') return false;
       turn.record({ name: 'LocksTaken', locks: input.locks });
       return true;
     case 'LocksRefused': return die(turn, input.holder, input.locks);
@@ -104,7 +106,8 @@ function forwardReport(turn: Turn, report: StepReported): boolean {
       return true;
     case 'didNotHappen':
       // Why: what the act itself reported as unknown is a failed attempt now that it is known not to have happened; what a crash cut off simply runs again.
-      if (step.status === 'unknown' && step.error !== null && step.error.code !== 'INTERRUPTED') return failedClean(turn, report, { code: step.error.code, detail: `${step.error.detail}; it did not happen`, clean: true });
+      // What was decided to be committed runs again whatever kept it.
+      if (step.status === 'unknown' && step.error !== null && step.error.code !== 'INTERRUPTED' && phaseOf(turn.state, report.index) !== 'commit') return failedClean(turn, report, { code: step.error.code, detail: `${step.error.detail}; it did not happen`, clean: true });
       turn.record({ name: 'StepDidNotHappen', ...ids }, started);
       return true;
     case 'unknown':
@@ -113,7 +116,7 @@ function forwardReport(turn: Turn, report: StepReported): boolean {
       return true;
     case 'cannotTell': {
       if (step.status !== 'unknown' || report.probe !== step.probe || step.parked) return false;
-      if (step.probe <= PROBE_PAUSES_MS.length) return false; // Why: asked again after a pause, see wake.ts.
+      if (step.probe <= PROBE_PAUSES_MS.length || isEndlesslyProbed(turn.state, report.index)) return false; // Why: asked again after a pause, see wake.ts.
       turn.record({ name: 'StepUnknown', ...ids, error: { ...step.error!, code: 'OUTCOME_UNKNOWN', detail: report.error?.detail ?? step.error!.detail }, probe: step.probe, parked: true, decision }, started);
       return true;
     }
@@ -151,7 +154,7 @@ function undoReport(turn: Turn, report: StepReported): boolean {
       return true;
     case 'cannotTell':
       if (step.undo.status !== 'unknown' || report.probe !== step.undo.probe) return false;
-      if (step.undo.probe <= PROBE_PAUSES_MS.length) return false; // Why: asked again after a pause, see wake.ts.
+      if (step.undo.probe <= PROBE_PAUSES_MS.length || isEndlesslyProbed(turn.state, report.index)) return false; // Why: asked again after a pause, see wake.ts.
       probeUndo(turn, report.index, report.error ?? { code: 'OUTCOME_UNKNOWN', detail: 'the adapter can not tell', clean: false });
       return true;
     case 'didNotHappen':

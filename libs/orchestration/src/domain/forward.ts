@@ -1,5 +1,6 @@
 import type { Lock, Residue } from '@aifirst/contracts';
 import { Busy, merged, locksOf, missingLocks } from './conflicts';
+import { isEndlesslyProbed, isReadyToCommit, phaseOf } from './commitment';
 import { askCommand, executeCommand, inputOf, probeCommand, resourcesOf } from './commands';
 import { footprintOf } from './plan-facts';
 import { mayAskAt, probeAgainAt, REPORT_GRACE_MS } from './pauses';
@@ -17,6 +18,17 @@ export function advanceForward(turn: Turn): void {
   if (state.status === 'paused') return parkedFailures(turn);
   if (turn.at >= state.deadlineAt) return fail(turn, 'DEADLINE_EXCEEDED', `the deadline of ${state.start.deadlineMs} ms is over`);
   if (turnsToFailure(turn) || parksUnknowns(turn) || turn.now.control.epoch === null) return;
+  startWhatIsReady(turn);
+  if (turnsToFailure(turn)) return;
+  if (!isReadyToCommit(turn.state)) return endIfDone(turn);
+  turn.record({ name: 'WorkflowCommitting' });
+  advanceCommitment(turn);
+}
+
+/** It is decided: no deadline, pause or hold keeps it from being carried out. What a target has undone by itself is a failure like any other. */
+export function advanceCommitment(turn: Turn): void {
+  probeUnknowns(turn);
+  if (turnsToFailure(turn) || turn.now.control.epoch === null) return;
   startWhatIsReady(turn);
   if (!turnsToFailure(turn)) endIfDone(turn);
 }
@@ -41,6 +53,7 @@ function startWhatIsReady(turn: Turn): void {
     if (step.status !== 'pending' || step.asked !== null) continue;
     // Why: the whole plan is asked at once, before anything; later only what is ready.
     if (step.decision === null && turn.state.questions === 0) { ask.push(index); continue; }
+    if (phaseOf(turn.state, index) === 'commit' && turn.state.status !== 'committing') continue;
     if (step.retryAt !== null && step.retryAt > turn.at) continue;
     if (!turn.plan(index).after.every(before => isSettled(turn.state, before))) {
       // Why: what is deferred for its references is asked about when they are known; a hold defers everything.
@@ -135,7 +148,7 @@ export function probeUnknowns(turn: Turn): void {
     }
   }
   turn.state.steps.forEach((step, index) => {
-    if (step.status === 'unknown' && !step.parked && turn.at >= probeAgainAt(step)) probe(turn, index, step.error!, step.probe + 1);
+    if (step.status === 'unknown' && !step.parked && turn.at >= probeAgainAt(step, isEndlesslyProbed(turn.state, index))) probe(turn, index, step.error!, step.probe + 1);
   });
 }
 

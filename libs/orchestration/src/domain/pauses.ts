@@ -6,6 +6,8 @@ export const REPORT_GRACE_MS = 10_000;
 export const UNDO_REPORT_MS_MAX = 60_000;
 /** When an unknown outcome is probed again, counted from the probe before. The last miss leaves it to a person. */
 export const PROBE_PAUSES_MS: readonly number[] = [500, 2_000];
+/** Between probes after those, where nobody but the target can settle it. */
+const ENDLESS_PROBE_MS = 15_000;
 /** A parked workflow gives its locks up after this long. */
 const PARKED_LOCKS_MS = 15 * 60_000;
 
@@ -24,10 +26,10 @@ export const mayAskAt = ({ asks, decidedAt }: Step): number =>
   (asks <= ASKS_FREE || decidedAt === null ? -Infinity : decidedAt + Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** (asks - ASKS_FREE - 1)));
 
 /** When it is probed again; Infinity: the probe that is under way is the last one. */
-export const probeAgainAt = ({ probe, probedAt }: { readonly probe: number; readonly probedAt: number | null }): number => {
+export const probeAgainAt = ({ probe, probedAt }: { readonly probe: number; readonly probedAt: number | null }, isEndless = false): number => {
   // Why: 0 after a resume, which begins anew and at once.
   if (probe === 0) return -Infinity;
-  const pause = PROBE_PAUSES_MS[probe - 1];
+  const pause = PROBE_PAUSES_MS[probe - 1] ?? (isEndless ? ENDLESS_PROBE_MS : undefined);
   return pause === undefined || probedAt === null ? Infinity : probedAt + pause;
 };
 

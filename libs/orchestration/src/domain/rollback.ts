@@ -1,5 +1,6 @@
 import type { Conflict, Lock, Residue, StepStatus } from '@aifirst/contracts';
 import { overlap, locksOf, merged, targetOf, touched } from './conflicts';
+import { isEndlesslyProbed } from './commitment';
 import { undoCommand, probeCommand } from './commands';
 import { end, probe, probeUnknowns } from './forward';
 import { PROBE_PAUSES_MS, probeAgainAt, UNDO_REPORT_MS_MAX } from './pauses';
@@ -149,14 +150,14 @@ const sharesResource = (state: Workflow, a: number, b: number): boolean =>
 function driveUndoProbes(turn: Turn): void {
   turn.state.steps.forEach((step, index) => {
     if (step.status !== 'undoing' || step.undo === null) return;
-    if (step.undo.status === 'running' ? turn.at >= step.undo.startedAt + UNDO_REPORT_MS_MAX : turn.at >= probeAgainAt(step.undo)) probeUndo(turn, index, { code: 'TIMEOUT', detail: 'no report of the undo', clean: false });
+    if (step.undo.status === 'running' ? turn.at >= step.undo.startedAt + UNDO_REPORT_MS_MAX : turn.at >= probeAgainAt(step.undo, isEndlesslyProbed(turn.state, index))) probeUndo(turn, index, { code: 'TIMEOUT', detail: 'no report of the undo', clean: false });
   });
 }
 
 export function probeUndo(turn: Turn, index: number, error: { code: string; detail: string; clean: boolean }): void {
   const { undo: current, generation } = turn.step(index);
   const ids = { step: turn.plan(index).id, index, generation };
-  if (current!.probe >= PROBE_PAUSES_MS.length + 1) {
+  if (current!.probe >= PROBE_PAUSES_MS.length + 1 && !isEndlesslyProbed(turn.state, index)) {
     turn.record({ name: 'StepUndoBlocked', ...ids, code: 'OUTCOME_UNKNOWN', reason: `nobody can tell whether the undo happened: ${error.detail}`, conflict: null }, current!.fact);
     return;
   }

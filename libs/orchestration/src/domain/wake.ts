@@ -1,3 +1,4 @@
+import { isEndlesslyProbed } from './commitment';
 import { executeCommand, probeCommand, askCommand, undoCommand } from './commands';
 import { LOOK_AGAIN_MS, losesLocksAt, mayAskAt, probeAgainAt, REPORT_GRACE_MS, resendAt, UNDO_REPORT_MS_MAX, type ResendPace } from './pauses';
 import type { Command } from './turn';
@@ -15,12 +16,12 @@ export function wakeAt(state: Workflow, after: number): number | null {
   if (forward || (state.status === 'paused' && !state.paused!.failed && state.paused!.code !== 'OUTCOME_UNKNOWN')) consider(state.deadlineAt);
   state.steps.forEach((step, index) => {
     if (step.status === 'pending') {
-      if (!forward || step.asked !== null) return;
+      if (!(forward || state.status === 'committing') || step.asked !== null) return;
       if (step.retryAt !== null) consider(step.retryAt);
       if (mayAskAt(step) > after) consider(mayAskAt(step));
     } else if (step.status === 'running') consider(step.startedAt! + state.start.steps[index]!.timeoutMs + REPORT_GRACE_MS);
-    else if (step.status === 'unknown') { if (!step.parked) consider(probeAgainAt(step)); }
-    else if (step.status === 'undoing') consider(step.undo!.status === 'unknown' ? probeAgainAt(step.undo!) : step.undo!.startedAt + UNDO_REPORT_MS_MAX);
+    else if (step.status === 'unknown') { if (!step.parked) consider(probeAgainAt(step, isEndlesslyProbed(state, index))); }
+    else if (step.status === 'undoing') consider(step.undo!.status === 'unknown' ? probeAgainAt(step.undo!, isEndlesslyProbed(state, index)) : step.undo!.startedAt + UNDO_REPORT_MS_MAX);
   });
   consider(losesLocksAt(state));
   return next === Infinity ? null : next;

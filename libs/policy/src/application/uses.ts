@@ -1,4 +1,4 @@
-import type { DecidePlan, StepDecision } from '@aifirst/contracts';
+import { isEngineStep, type DecidePlan, type StepDecision } from '@aifirst/contracts';
 import type { DocumentPut } from '@aifirst/store';
 import type { PolicyStore } from './policy-store';
 import { documentOf, KINDS, pairOf, principalId, type UsesRecord } from './records';
@@ -15,7 +15,7 @@ export function newUses(store: PolicyStore, decided: readonly { readonly questio
     if (action !== 'execute') continue;
     decisions.forEach(({ outcome }, index) => {
       const step = steps[index];
-      if (outcome !== 'allow' || step === undefined) return;
+      if (outcome !== 'allow' || step === undefined || isEngineStep(step)) return;
       const pair = pairOf(step);
       const id = principalId(principal);
       const before = store.tenant(principal.tenant).uses.get(id);

@@ -1,4 +1,4 @@
-import type { AskedStep, DecidePlan, PolicyPrincipal, Risk, SealedFields, StepDecision } from '@aifirst/contracts';
+import { isEngineStep, type AskedStep, type DecidePlan, type PolicyPrincipal, type Risk, type SealedFields, type StepDecision } from '@aifirst/contracts';
 import type { Json } from '@aifirst/kernel';
 import { messageOf } from '@aifirst/kernel';
 import type { Subject, Verdict } from './active-set';
@@ -39,11 +39,20 @@ export function decidePlan(question: DecidePlan, policy: TenantPolicy, means: Me
     return [{ step: '', generation: 0, ...ruling, policyVersion, risk: highestRisk(question.steps) }];
   }
   return question.steps.map(asked => {
-    const step: AskedStep = { ...asked, risk: weigh(asked, policy.hasUsed?.(principal, asked) === false) };
-    const ruling = held ?? rulingOn(step, question, policy, means, known!, subject!);
+    const step: AskedStep = isEngineStep(asked) ? asked : { ...asked, risk: weigh(asked, policy.hasUsed?.(principal, asked) === false) };
+    const ruling = rulingOnCommitment(step, held) ?? held ?? rulingOn(step, question, policy, means, known!, subject!);
     const decision: StepDecision = { step: step.step, generation: step.generation, ...ruling, policyVersion, risk: step.risk };
     return ruling.outcome === 'allow' ? { ...decision, ...leasesFor(step, policy, question, means) } : decision;
   });
+}
+
+/**
+ * What has been allowed step by step is prepared and committed without a further permission. A hold keeps it from being
+ * prepared; once it is decided, whatever holds, each part must follow, or the parts would differ.
+ */
+function rulingOnCommitment({ phase }: AskedStep, held: Ruling | null): Ruling | null {
+  if (phase === 'commit') return { outcome: 'allow', policies: [], reason: 'carries out what the workflow has decided' };
+  return phase === 'prepare' && held === null ? { outcome: 'allow', policies: [], reason: 'prepares what has been allowed' } : null;
 }
 
 /** What holds or ends the whole question, whatever its steps; null: nothing. */
@@ -126,7 +135,7 @@ function leasesFor(step: AskedStep, policy: TenantPolicy, { workflow, principal 
     policyVersion, controlEpoch, expiresAt,
     mac: means.seal({
       direction, tenant: policy.tenant, workflow, step: step.step, index: step.index, generation: step.generation, agent: principal.id, capability: step.capability, connection: step.connection,
-      inputDigest, policyVersion, controlEpoch, expiresAt,
+      inputDigest, policyVersion, controlEpoch, expiresAt, ...(step.phase === undefined ? {} : { phase: step.phase }),
     }),
   });
   return { lease: sealed('forward', policy.epoch, means.now + LEASE_MS), undoLease: sealed('undo', 0, 0) };

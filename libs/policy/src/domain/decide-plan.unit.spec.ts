@@ -168,3 +168,24 @@ it('a policy that errs denies, whatever permits and forbids stand beside it', ()
     expect(decision).toMatchObject({ outcome: 'deny', code: 'POLICY_ERROR', policies: ['bad@1'] });
   }), { numRuns: 300 });
 });
+
+describe('a step of the engine\'s own that ends a transaction', () => {
+  const ending = (phase: 'prepare' | 'commit') => aStep(`sql.${phase}`, { connection: 'crm', phase });
+  it('needs no permission of its own', () => {
+    for (const phase of ['prepare', 'commit'] as const) expect(decideStep(CLERK, ending(phase))).toMatchObject({ outcome: 'allow', policies: [], lease: {}, undoLease: {} });
+  });
+  it('is held by a suspension before it is decided, never after', () => {
+    const suspended = { ...CLERK, principals: [anAgent('robo', { suspended: true })] };
+    expect(decideStep(suspended, ending('prepare'))).toMatchObject({ outcome: 'defer', code: 'AGENT_SUSPENDED' });
+    expect(decideStep(suspended, ending('commit'))).toMatchObject({ outcome: 'allow' });
+  });
+  it('has a lease that fits no step outside of the transaction', () => {
+    const work = aStep('sql.execute', { connection: 'docs', phase: 'work' });
+    const { lease } = decideStep(CLERK, work);
+    const fields = {
+      direction: 'forward' as const, tenant: 'acme', workflow: WORKFLOW, step: work.step, index: work.index, generation: 1, agent: 'robo', capability: 'sql.execute', connection: 'docs', inputDigest: digestOf(work.input),
+      policyVersion: lease!.policyVersion, controlEpoch: lease!.controlEpoch, expiresAt: lease!.expiresAt,
+    };
+    expect([leaseIsSealed(SERVICE_KEY, { ...fields, phase: 'work' }, lease!.mac), leaseIsSealed(SERVICE_KEY, fields, lease!.mac), leaseIsSealed(SERVICE_KEY, { ...fields, phase: 'commit' }, lease!.mac)]).toEqual([true, false, false]);
+  });
+});
