@@ -1,4 +1,4 @@
-import { CannotDo, type ActResult, type ExecutionAdapter, type Image, type ProbeResult, type StepCall, type UndoResult } from '@aifirst/execution';
+import { CannotDo, type ActResult, type DoneCall, type ExecutionAdapter, type Image, type ProbeResult, type StepCall, type UndoResult } from '@aifirst/execution';
 import type { CapabilityDescriptor, Connection, StepPreview, UndoPreview } from '@aifirst/contracts';
 import { invariant } from '@aifirst/kernel';
 import * as fs from 'node:fs';
@@ -8,6 +8,7 @@ import { forgetKept } from './made-folders';
 import { prepareStep } from './prepare-step';
 import { previewStep } from './preview/preview-step';
 import { previewUndo } from './preview/preview-undo';
+import { TakenBack } from './preview/taken-back';
 import { probeFileRoot } from './probe-connection';
 import { IN_THE_WAY, cannotDo, isExpected } from './problems';
 import { openRoot, reopenRoot, rootPathOf } from './root';
@@ -152,14 +153,20 @@ export class FilesAdapter implements ExecutionAdapter {
   }
 
   /** Looks as `undo` looks before it acts, but everything is opened for reading only, and no lock is taken. */
-  async previewUndo(call: StepCall, before: Image, after: Image): Promise<UndoPreview> {
+  async previewUndo(call: StepCall, before: Image, after: Image, first: readonly DoneCall[] = []): Promise<UndoPreview> {
     if (READ_ONLY.has(call.capability)) return { outcome: 'nothingToDo', summary: 'it changed nothing', conflicts: [], truncated: false };
     if (!supported) throw new CannotDo('CONNECTION_UNUSABLE', 'files can be changed on Linux only');
     const held = new Held();
     const image = before as unknown as ActImage;
     try {
       const root = reopenRoot(held, image.root, call.connection, true);
-      return await previewUndo({ held, root, step: lookAtStep(held, lookAside(held, root), image.aside), call }, verbOf(before), image, after);
+      const aside = lookAside(held, root);
+      const view = new TakenBack({ held, root });
+      for (const one of first.filter(({ call: { capability } }) => !READ_ONLY.has(capability))) {
+        const earlier = one.before as unknown as ActImage;
+        if (isSameRoot(earlier.root, image.root)) await view.takeBack(verbOf(one.before), lookAtStep(held, aside, earlier.aside), earlier, one.after);
+      }
+      return await previewUndo({ held, root: first.length === 0 ? root : view.root, step: lookAtStep(held, aside, image.aside), call }, verbOf(before), image, after);
     } catch (error) {
       throw cannotDo(error);
     } finally { held.close(); }
@@ -205,6 +212,8 @@ export class FilesAdapter implements ExecutionAdapter {
     await sweepPrepared(held, aside!, nowMs);
   }
 }
+
+const isSameRoot = (a: ActImage['root'], b: ActImage['root']): boolean => a.dev === b.dev && a.ino === b.ino;
 
 function verbOf(before: Image): AnyVerb {
   const verb = VERBS[String(before['kind'])];

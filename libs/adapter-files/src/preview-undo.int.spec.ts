@@ -5,7 +5,7 @@ import type { JsonObject } from '@aifirst/kernel';
 import { FilesAdapter } from './files-adapter';
 import { sha256 } from './seen';
 import { tryLock } from './system/libc';
-import { aFileCall, aFolder, carryOut, snapshot, type DoneStep } from './testing';
+import { aFileCall, aFolder, carryOut, type DoneStep } from './testing';
 
 /** `AIFIRST_FILES_RUNS` runs more, e.g. 10000. */
 const RUNS = Number(process.env['AIFIRST_FILES_RUNS'] ?? 60);
@@ -221,6 +221,37 @@ describe('an undo preview', () => {
   });
 });
 
+describe('what would be taken back before', () => {
+  it.each<readonly [string, readonly (readonly [string, JsonObject])[]]>([
+    ['a folder is made, and files in it', [['fs.mkdir', { path: 'd' }], ['fs.write', { path: 'd/one', content: '1' }], ['fs.write', { path: 'd/e/two', content: '2' }]]],
+    ['a file is written again and again', [['fs.write', { path: 'a/one', content: '1' }], ['fs.append', { path: 'a/one', content: '2' }], ['fs.patch', { path: 'a/one', patch: '@@ -1 +1 @@\n-12\n\\ No newline at end of file\n+3\n' }], ['fs.chmod', { path: 'a/one', mode: '0600' }], ['fs.delete', { path: 'a/one' }], ['fs.write', { path: 'a/one', content: '4' }]]],
+    ['a file is made, moved, and its folder deleted', [['fs.write', { path: 'p/new', content: '1' }], ['fs.move', { path: 'p/new', to: 'a/new' }], ['fs.delete', { path: 'a', recursive: true }], ['fs.mkdir', { path: 'a' }], ['fs.write', { path: 'a/one', content: '2' }]]],
+    ['a folder is moved after a file in it was changed, and another is put in its place', [['fs.write', { path: 'a/one', content: '1' }], ['fs.move', { path: 'a', to: 'c' }], ['fs.write', { path: 'c/more', content: '2' }], ['fs.copy', { path: 'c', to: 'a', recursive: true }], ['fs.chmod', { path: 'c', mode: '0700' }], ['fs.delete', { path: 'c/b', recursive: true }]]],
+    ['a file is appended to twice', [['fs.append', { path: 'log', content: '2' }], ['fs.append', { path: 'log', content: '3' }]]],
+    ['a file is moved over another and back', [['fs.move', { path: 'a/one', to: 'a/b/two', ifExists: 'replace' }], ['fs.move', { path: 'a/b/two', to: 'a/one' }]]],
+    ['a file is deleted and another put there', [['fs.delete', { path: 'log' }], ['fs.move', { path: 'a/one', to: 'log' }]]],
+  ])('stands in nobody\'s way where %s', async (_, acts) => {
+    const steps: DoneStep[] = [];
+    for (const [capability, input] of acts) steps.unshift(await done(capability, input));
+    const before = everything();
+    for (const [index, { call, before: was, after }] of steps.entries()) {
+      expect([call.capability, await adapter.previewUndo(call, was, after, steps.slice(0, index))]).toEqual([call.capability, { outcome: 'wouldUndo', summary: expect.any(String) as string, conflicts: [], truncated: false }]);
+    }
+    expect(everything()).toEqual(before);
+    nothingLocked();
+    for (const one of steps) expect(await undo(one)).toMatchObject({ outcome: 'undone', verified: true });
+  });
+
+  it('stays where somebody else has changed it since, and so stands in the way', async () => {
+    const [made, filled, other] = [await done('fs.mkdir', { path: 'd' }), await done('fs.write', { path: 'd/one', content: '1' }), await done('fs.write', { path: 'd/two', content: '2' })];
+    fs.writeFileSync(`${root}/d/one`, THEIRS);
+    expect(await adapter.previewUndo(filled.call, filled.before, filled.after, [other])).toMatchObject({ outcome: 'wouldBlock' });
+    expect(await adapter.previewUndo(made.call, made.before, made.after, [other, filled])).toMatchObject({ outcome: 'wouldBlock', conflicts: [{ what: 'it is not empty' }] });
+    fs.writeFileSync(`${root}/d/one`, '1');
+    expect(await adapter.previewUndo(made.call, made.before, made.after, [other, filled])).toMatchObject({ outcome: 'wouldUndo' });
+  });
+});
+
 describe('after any sequence of verbs and of what somebody else does', () => {
   const path = fc.constantFrom('a', 'b', 'a/one', 'a/b', 'a/b/two', 'log', 'new', 'p/q', 'p/q/new');
   const step = fc.oneof(
@@ -234,18 +265,36 @@ describe('after any sequence of verbs and of what somebody else does', () => {
   );
   const foreign = fc.record({ change: fc.constantFrom(...Object.keys(CHANGES)), path });
 
+  type Act = typeof step extends fc.Arbitrary<infer S> ? S | (typeof foreign extends fc.Arbitrary<infer F> ? F : never) : never;
+  const acts = fc.array(fc.oneof({ weight: 3, arbitrary: step }, { weight: 1, arbitrary: foreign }), { minLength: 1, maxLength: 10 });
+  /** What was done, the last first. */
+  async function all(given: readonly Act[]): Promise<DoneStep[]> {
+    fs.rmSync(root, { recursive: true, force: true });
+    aTree();
+    const steps: DoneStep[] = [];
+    for (const act of given) {
+      if ('change' in act) { CHANGES[act.change]!(`${root}/${act.path}`); continue; }
+      const { done: one } = await carryOut(adapter, aFileCall(root, act[0], act[1]));
+      if (one !== null) steps.push(one);
+    }
+    return steps.reverse();
+  }
+
   it('each preview, in the order of undo, says what the undo then says', async () => {
-    await fc.assert(fc.asyncProperty(fc.array(fc.oneof({ weight: 3, arbitrary: step }, { weight: 1, arbitrary: foreign }), { minLength: 1, maxLength: 10 }), async acts => {
-      fs.rmSync(root, { recursive: true, force: true });
-      aTree();
-      const steps: DoneStep[] = [];
-      for (const act of acts) {
-        if ('change' in act) { CHANGES[act.change]!(`${root}/${act.path}`); continue; }
-        const { done: one } = await carryOut(adapter, aFileCall(root, act[0], act[1]));
-        if (one !== null) steps.push(one);
+    await fc.assert(fc.asyncProperty(acts, async given => { for (const one of await all(given)) await holds(one); }), { numRuns: RUNS });
+  }, 60_000 + RUNS * 500);
+
+  it('previews made of all beforehand say what the undos then say, one after the other', async () => {
+    await fc.assert(fc.asyncProperty(acts, async given => {
+      const steps = await all(given);
+      const before = everything();
+      const told: string[] = [];
+      for (const [index, { call, before: was, after }] of steps.entries()) told.push((await adapter.previewUndo(call, was, after, steps.slice(0, index))).outcome);
+      expect(everything()).toEqual(before);
+      for (const [index, one] of steps.entries()) {
+        const { outcome } = await undo(one);
+        expect([one.call.capability, one.call.input, told[index] === 'wouldBlock']).toEqual([one.call.capability, one.call.input, outcome === 'blocked']);
       }
-      for (const one of steps.reverse()) await holds(one);
-      expect(snapshot(root).length).toBeGreaterThan(0);
     }), { numRuns: RUNS });
   }, 60_000 + RUNS * 500);
 });

@@ -74,7 +74,7 @@ export async function see(folder: Folder, name: string): Promise<Seen | null> {
   mustBeFile(stats);
   const held = new Held();
   try {
-    return await seeOpenFile(openFile(held, folder, name));
+    return folder.asSeen(await seeOpenFile(openFile(held, folder, name)));
   } finally { held.close(); }
 }
 

@@ -65,6 +65,8 @@ export class Pools {
     const pool = new Pool({ ...settings, max: POOL_CLIENTS_MAX, idleTimeoutMillis: POOL_IDLE_MS, allowExitOnIdle: true });
     // Why: a client that breaks while idle is replaced by the pool; without a listener it would end the process.
     pool.on('error', () => undefined);
+    // Why: nor has one a listener between the pool and a transaction; what is sent next fails.
+    pool.on('connect', client => { client.on('error', () => undefined); });
     const entry = { stamp, pool, settings, target };
     this.entries.set(name, entry);
     return entry;

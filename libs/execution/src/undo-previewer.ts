@@ -97,8 +97,8 @@ export class UndoPreviewer {
     const images = await this.images(made, state.before, sealedAfter);
     if ('why' in images) return wouldBlock(images.why);
     const alone = await adapter.previewUndo(call, images.before, images.after);
-    if (alone.outcome !== 'wouldBlock') return alone;
-    // Why only then: what stands in the way may be what the workflow itself did later, and takes back before.
+    if (alone.outcome === 'wouldUndo' || made.descriptor.reversibility === 'readOnly') return alone;
+    // Why only then: what stands in the way, or is gone already, may be so by what the workflow itself did later, and takes back before.
     const first = await this.doneLater(job, position, state.connectionDigest, signal);
     return first.length === 0 ? alone : adapter.previewUndo(call, images.before, images.after, first);
   }

@@ -28,8 +28,8 @@ describe('questions to a service whose work is shared', () => {
     expect(asked.map(([address]) => address)).toEqual(WORKFLOWS.map(workflow => `orchestrator.${shardOf(workflow, OF)}`));
   });
 
-  it('take what an undo would do to the shard whose journal has the workflow', async () => {
-    for (const workflow of WORKFLOWS) await sharded(() => ({})).ask('adapter-os', 'previewUndo', { workflow, step: 's' });
+  it.each(['previewUndo', 'takeOver'])('take `%s` to the shard whose journal has the workflow', async question => {
+    for (const workflow of WORKFLOWS) await sharded(() => ({})).ask('adapter-os', question, { workflow, step: 's' });
     expect(asked.map(([address]) => address)).toEqual(WORKFLOWS.map(workflow => `adapter-os.${shardOf(workflow, OF)}`));
   });
 
@@ -56,6 +56,8 @@ describe('questions to a service whose work is shared', () => {
   it('find a log by its number, and none that there is not', async () => {
     await sharded(() => ({})).ask('adapter-os', 'readLog', { source: 'adapter-os/2', after: 0, limit: 1 });
     expect(asked[0]![0]).toBe('adapter-os.2');
+    await sharded(() => ({})).ask('adapter-os', 'sqlHeldUntil', { source: 'adapter-os/3' });
+    expect(asked.at(-1)![0]).toBe('adapter-os.3');
     for (const source of ['adapter-os/4', 'adapter-os', '', 'adapter-os/-1']) await expect(sharded(() => ({})).ask('adapter-os', 'logHead', { source })).rejects.toThrow(Refusal);
   });
 

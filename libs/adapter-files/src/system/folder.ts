@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import type { Seen } from '../seen';
 import { EXCHANGE, NO_REPLACE, errnoOf, namesIn, openat, openat2, renameat2, setModified, tryLock, type Name } from './libc';
 
 const O_PATH = 0o10000000, O_CLOEXEC = 0o2000000, O_NOATIME = 0o1000000;
@@ -84,6 +85,8 @@ export class Folder {
   setModified(mtimeNs: bigint): void { setModified(this.fd, mtimeNs); }
   tryLock(): boolean { return tryLock(this.fd); }
   sync(): Promise<void> { return sync(this.fd); }
+  /** What was seen in it, as it is to be taken. */
+  asSeen(seen: Seen): Seen { return seen; }
 }
 
 const FOLDER_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK;
