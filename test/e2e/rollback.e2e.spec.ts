@@ -93,6 +93,19 @@ describe('a rollback of what has long ended', () => {
     expect((await rollback(workflow.id, { digest })).body).toMatchObject({ status: 409, code: 'WRONG_STATE' });
   });
 
+  it('is shown as a whole: what its own later steps lie over is not in its way, what others did beneath is', async () => {
+    const first = { ...write('d/a.txt', 'first'), id: 'first' };
+    const workflow = await done(agent.fs('mkdir', 'make', { path: 'd' }), { ...first, ...after('make') }, { ...write('d/a.txt', 'second'), id: 'second', ...after('first') }, agent.fs('move', 'move', { path: 'd/a.txt', to: 'd/b.txt' }, after('second')));
+    expect((await preview(workflow.id)).steps.map(({ id, outcome }: Body) => `${id} ${outcome}`)).toEqual(['move wouldUndo', 'second wouldUndo', 'first wouldUndo', 'make wouldUndo']);
+    writeFileSync(at('d/theirs.txt'), 'theirs');
+    const { steps, digest } = await preview(workflow.id);
+    expect(steps.map(({ id, outcome }: Body) => `${id} ${outcome}`)).toEqual(['move wouldUndo', 'second wouldUndo', 'first wouldUndo', 'make wouldBlock']);
+    expect((await rollback(workflow.id, { digest, onConflict: 'skip' })).status).toBe(202);
+    const ended = await agent.reaches(workflow.id, ENDED);
+    expectStatus(ended, 'rolledBack');
+    expect([ended.residue.map(({ step }: Body) => step), content('d/theirs.txt'), existsSync(at('d/b.txt'))]).toEqual([['make'], 'theirs', false]);
+  });
+
   it('is stale when a target has changed since the preview, and nothing is done', async () => {
     const workflow = await done(write('a.txt'), write('b.txt'));
     const { digest } = await preview(workflow.id);

@@ -1,4 +1,4 @@
-import type { Sealed, UndoPreview, UndoPreviewAnswer } from '@aifirst/contracts';
+import { isEngineStep, type Sealed, type UndoPreview, type UndoPreviewAnswer } from '@aifirst/contracts';
 import { onlyReads, type DoneStep } from './done-steps';
 import { overlap } from '../views/touches';
 import { allBelow, namesOf } from './undo-order';
@@ -23,11 +23,11 @@ export interface PreviewedUndo {
 
 type Judged = Omit<PreviewedUndo, 'order'>;
 /** With what it touched, and the steps that it rests on. */
-interface Placed { readonly judged: Judged; readonly names: readonly string[]; readonly below: ReadonlySet<number> }
+interface Placed { readonly step: DoneStep; readonly judged: Judged; readonly names: readonly string[]; readonly below: ReadonlySet<number> }
 
 /**
- * What becomes of each step. An adapter sees a step's target as it is now: what steps of the same workflow did there later
- * is taken back before, so their traces are nobody else's change, and whether there are others beneath can't be seen yet.
+ * What becomes of each step. An adapter goes by what the workflow did later at the same connection, which is taken back
+ * before; what it did in the same place through another one it can't tell from what others did.
  * @param ordered what is to be taken back, in that order
  */
 export function judged(all: readonly DoneStep[], ordered: readonly DoneStep[], answers: ReadonlyMap<number, UndoPreviewAnswer>, onConflict: OnConflict): readonly PreviewedUndo[] {
@@ -37,10 +37,10 @@ export function judged(all: readonly DoneStep[], ordered: readonly DoneStep[], a
     const later = before.filter(other => other.names.some(theirs => names.some(mine => overlap(mine, theirs))));
     const isStuck = ({ judged: { outcome } }: Placed): boolean => outcome === 'wouldBlock' || outcome === 'irreversible';
     const stuck = onConflict === 'skip' ? undefined : before.find(other => isStuck(other) && (other.below.has(step.index) || later.includes(other)));
-    const traces = later.find(({ judged: { outcome } }) => outcome !== 'nothingToDo');
-    before.push({ names, below: allBelow(all, step.index), judged: amongOthers(judgedAlone(step, answers.get(step.index)), traces?.judged, stuck?.judged) });
+    const traces = later.find(({ step: { plan }, judged: { outcome } }) => plan.connection !== step.plan.connection && outcome !== 'nothingToDo');
+    before.push({ step, names, below: allBelow(all, step.index), judged: amongOthers(judgedAlone(step, answers.get(step.index)), traces?.judged, stuck?.judged) });
   }
-  const nothing = all.filter(step => !ordered.includes(step) && step.status !== 'pending').map(judgedIdle);
+  const nothing = all.filter(step => !ordered.includes(step) && step.status !== 'pending' && !isEngineStep(step.plan)).map(judgedIdle);
   return [...before.map(({ judged: one }) => one), ...nothing].map((one, index) => ({ order: index + 1, ...one }));
 }
 
@@ -57,7 +57,7 @@ function amongOthers(own: Judged, later: Judged | undefined, stuck: Judged | und
   if (own.outcome === 'nothingToDo' || own.outcome === 'irreversible') return own;
   if (stuck !== undefined) return { ...own, outcome: 'wouldBlock', reason: `waits for step \`${stuck.id}\`, which is taken back before it and can't be` };
   if (own.outcome === 'wouldBlock' && later !== undefined) {
-    return { ...own, outcome: 'cannotTell', reason: `step \`${later.id}\` did something in the same place afterwards and is taken back first: what is found there now may be its own` };
+    return { ...own, outcome: 'cannotTell', reason: `step \`${later.id}\` did something in the same place through another connection and is taken back first: what is found there now may be its own` };
   }
   return own;
 }

@@ -28,9 +28,12 @@ describe('what becomes of a step', () => {
     expect(outcomes([[{ path: 'd' }, says('wouldUndo')], [{ path: 'd/f', reversibility: 'irreversible' }]])).toEqual(['1 s1 irreversible', '2 s0 wouldBlock']);
     expect(outcomes([[{ path: 'd' }, says('wouldUndo')], [{ path: 'e', reversibility: 'irreversible' }]])).toEqual(['1 s1 irreversible', '2 s0 wouldUndo']);
   });
-  it('can not be told where a later step of its own workflow lies over it: what is found there may be that step’s', () => {
-    const seen = judge([[{ path: 'd' }, says('wouldBlock', [{ resource: 'x' }])], [{ path: 'd/f' }, says('wouldUndo')]]);
+  it('can not be told where a later step lies over it that came through another connection: what is found there may be that step’s', () => {
+    const elsewhere = { path: 'f', connection: 'sub', lockBase: 'file:///srv/d' };
+    const beneath = { path: 'd', lockBase: 'file:///srv' };
+    const seen = judge([[beneath, says('wouldBlock', [{ resource: 'x' }])], [elsewhere, says('wouldUndo')]]);
     expect(seen).toMatchObject([{ id: 's1', outcome: 'wouldUndo' }, { id: 's0', outcome: 'cannotTell', conflicts: [{ resource: 'x' }], reason: expect.stringContaining('`s1`') }]);
-    expect(outcomes([[{ path: 'd' }, says('wouldBlock')], [{ path: 'd/f' }, says('nothingToDo')]])).toEqual(['1 s1 nothingToDo', '2 s0 wouldBlock']);
+    expect(outcomes([[beneath, says('wouldBlock')], [elsewhere, says('nothingToDo')]])).toEqual(['1 s1 nothingToDo', '2 s0 wouldBlock']);
+    expect(outcomes([[{ path: 'd' }, says('wouldBlock')], [{ path: 'd/f' }, says('wouldUndo')]])).toEqual(['1 s1 wouldUndo', '2 s0 wouldBlock']);
   });
 });

@@ -1,3 +1,4 @@
+import { isEngineStep } from '@aifirst/contracts';
 import { nameOf, overlap } from '../views/touches';
 import { mayStand, onlyReads, type DoneStep } from './done-steps';
 
@@ -55,7 +56,8 @@ class LastActs {
   }
 }
 
-const isToBeUndone = (step: DoneStep): boolean => mayStand(step) && !onlyReads(step);
+/** Why not the engine's own: they have no effect beside those of the steps that they end. */
+const isToBeUndone = (step: DoneStep): boolean => mayStand(step) && !onlyReads(step) && !isEngineStep(step.plan);
 /** What may still act comes last. */
 const isOpen = ({ status }: DoneStep): boolean => status === 'running' || status === 'unknown';
 const actOf = (step: DoneStep): number => (isOpen(step) ? Number.MAX_SAFE_INTEGER : step.actSequence);

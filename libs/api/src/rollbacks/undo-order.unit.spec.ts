@@ -15,6 +15,11 @@ describe('the order of a rollback', () => {
   });
   it('waits for what still runs', () => { expect(order({}, { status: 'running', actSequence: 0 }, {})).toEqual(['s1', 's2', 's0']); });
   it('leaves out what is not to be undone', () => { expect(order({ status: 'undone' }, { status: 'ended' }, { reversibility: 'readOnly' }, { status: 'undoBlocked' }, { status: 'pending' })).toEqual(['s3']); });
+  it('leaves out what the engine does for itself, and goes through it to what waits for that', () => {
+    const engine = { ...aDoneStep({ index: 1, after: [0] }) };
+    const steps = [aDoneStep({ index: 0, actedFact: 9 }), { ...engine, plan: { ...engine.plan, phase: 'prepare' as const } }, aDoneStep({ index: 2, after: [1], actedFact: 1, connection: 'other' })];
+    expect(inUndoOrder(steps).map(({ index }) => index)).toEqual([2, 0]);
+  });
   it('names each once, and none before what rests on it', () => {
     const graph = fc.array(fc.record({ after: fc.array(fc.nat(20), { maxLength: 3 }), connection: fc.constantFrom('a', 'b', 'c') }), { minLength: 1, maxLength: 20 });
     fc.assert(fc.property(graph, steps => {
