@@ -1,5 +1,6 @@
 import { killServer } from '@aifirst/adapter-sql/testing';
 import { startTestPostgres, type TestPostgres } from '@aifirst/embedded-postgres/testing';
+import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { after, briefly, expectStatus, noop, ref, sleep, stepOf, type AgentClient, type Step } from '../support/agent';
 import { useStack } from '../support/stack';
@@ -19,7 +20,7 @@ const TABLES = `
   INSERT INTO counter SELECT i, 0 FROM generate_series(1, 100) i`;
 
 describe('a database as a target, when things go wrong', () => {
-  const running = useStack();
+  const running = useStack({ env: { LOG_LEVEL: 'debug' } });
   let postgres: TestPostgres;
   let db: Client;
   let agent: AgentClient;
@@ -77,6 +78,27 @@ describe('a database as a target, when things go wrong', () => {
       expect([status, body.code, body.errors[0].pointer, body.errors[0].detail]).toEqual([422, 'INVALID_SQL', '/steps/0/input/sql', expect.stringContaining(why)]);
       expect(await state()).toEqual(before);
     });
+  });
+
+  it('seals what a script is given and what it answers', async () => {
+    const { stack } = running;
+    const canary = `canary-${randomBytes(12).toString('hex')}`;
+    const text = 'INSERT INTO customer (id, name) VALUES (70, $1) RETURNING name; SELECT name FROM customer WHERE name = $1';
+    const done = await agent.run([sql('script', 'a', text, [canary])]);
+    expectStatus(done, 'completed');
+    expect(stepOf(done, 'a').output.results).toEqual([{ rows: [{ name: canary }], rowCount: 1 }, { rows: [{ name: canary }], rowCount: 1 }]);
+    const failed = await agent.run([sql('script', 'a', `DELETE FROM invoice; ${text}`, [canary])]);
+    expectStatus(failed, 'rolledBack');
+    expect(stepOf(failed, 'a').error).toMatchObject({ code: 'SQL_ERROR', clean: true, detail: expect.stringMatching(/^statement 2 of 3: /) });
+    const { body: plan } = await agent.post('/v1/plans', { goal: 'test', steps: [sql('script', 'a', text.replace('70', '71'), [canary])] });
+    const told = JSON.stringify([stepOf(failed, 'a').error, plan.steps[0].preview.summary, ...await Promise.all([done, failed].map(({ id }) => stack.admin.all(`/v1/workflows/${id}/events`)))]);
+    expect(told).not.toContain(canary);
+    expect(stack.output).not.toContain(canary);
+    const hex = Buffer.from('canary-').toString('hex');
+    const { rows } = await db.query<{ row: string }>('SELECT e::text AS row FROM aifirst.effects e');
+    expect(rows.filter(({ row }) => row.includes('canary-') || row.includes(hex))).toEqual([]);
+    await rollBack(done.id);
+    expectStatus(await settled(done.id), 'rolledBack');
   });
 
   it('keeps others off tables that only a cascade or a view reaches', async () => {

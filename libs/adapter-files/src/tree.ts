@@ -52,6 +52,8 @@ async function descend(folder: Folder, path: string, depth: number, walk: Walk):
 async function contentOf(folder: Folder, name: Buffer, stats: fs.BigIntStats): Promise<string> {
   if (stats.isSymbolicLink()) return fs.readlinkSync(folder.at(name), { encoding: 'buffer' }).toString('latin1');
   if (!stats.isFile()) return String(stats.rdev);
+  const known = folder.knownDigest(stats);
+  if (known !== null) return known;
   const entry = folder.openEntry(name);
   try {
     if (!fs.fstatSync(entry).isFile()) throw new CannotDo('TARGET_CHANGED', 'the folder is being changed by somebody else');

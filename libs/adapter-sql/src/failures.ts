@@ -18,8 +18,17 @@ const NODE_CODE = /^E[A-Z0-9]{2,20}$/;
 export const isDatabaseError = (error: unknown): error is DatabaseError =>
   error instanceof Error && typeof (error as { severity?: unknown }).severity === 'string' && typeof (error as { code?: unknown }).code === 'string';
 
+/** One of several statements that failed, for what `cause` says. */
+export class StatementFailed extends Error {
+  constructor(readonly place: string, override readonly cause: unknown) { super(place, { cause }); }
+}
+
 /** Names the state, the table, column and constraint; a message of PostgreSQL may quote values. */
 export function failureOf(error: unknown): Failure {
+  if (error instanceof StatementFailed) {
+    const failure = failureOf(error.cause);
+    return { ...failure, detail: `${error.place}: ${failure.detail}` };
+  }
   if (error instanceof CannotDo) return { code: error.code, detail: error.message, isDefinite: true, sqlstate: null };
   if (!isDatabaseError(error)) {
     const code = (error as { code?: unknown } | null)?.code;

@@ -1,6 +1,6 @@
 import { CannotDo } from '@aifirst/execution';
 import type { Json } from '@aifirst/kernel';
-import { failureOf } from './failures';
+import { failureOf, StatementFailed } from './failures';
 import { agentRoleOf } from './governance/govern';
 import { ident } from './governance/schema';
 import type { Planned } from './plan';
@@ -31,7 +31,7 @@ export async function runPlanned(transaction: Transaction, { parts, isScript }: 
 
 /** Which of them it was. What nobody knows the end of stays as it is. */
 function named(error: unknown, place: number, count: number): unknown {
-  if (count === 1 || error instanceof Interruption) return error;
-  const { code, detail, isDefinite } = failureOf(error);
-  return isDefinite ? new CannotDo(code, `statement ${place} of ${count}: ${detail}`) : error;
+  if (count === 1 || error instanceof Interruption || !failureOf(error).isDefinite) return error;
+  const which = `statement ${place} of ${count}`;
+  return error instanceof CannotDo ? new CannotDo(error.code, `${which}: ${error.message}`) : new StatementFailed(which, error);
 }

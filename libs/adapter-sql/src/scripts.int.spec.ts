@@ -1,6 +1,7 @@
 import { startTestPostgres, until, type TestPostgres } from '@aifirst/embedded-postgres/testing';
 import { REFUSED_SCRIPTS } from '@aifirst/sql-syntax/testing';
 import type { Json } from '@aifirst/kernel';
+import { randomUUID } from 'node:crypto';
 import { kept, openCuttingProxy, openStand, snapshotOf, type CuttingProxy, type SqlStand } from './testing';
 
 const SCHEMA = `
@@ -98,6 +99,22 @@ it('answers with no more than one statement may', async () => {
   // Few bytes as they come, many as JSON.
   expect(await run(`INSERT INTO loose VALUES (7); ${Array.from({ length: 7 }, () => `SELECT repeat('"', 90000) AS a`).join('; ')}`)).toMatchObject({ outcome: 'failed', error: { code: 'TOO_LARGE', clean: true } });
   expect((await stand.other.query('SELECT 1 FROM loose')).rowCount).toBe(0);
+});
+
+it('fails alone in a transaction that its workflow keeps: what earlier steps did there stands', async () => {
+  const workflow = randomUUID();
+  const held: string[] = [];
+  const act = async (step: string, capability: string, sql: string, phase: 'work' | 'prepare' | 'commit' = 'work') => {
+    const call = stand.call(capability, sql, undefined, { workflow, step, key: `${workflow}/${step}/1/forward`, transaction: { phase, held: [...held] }, ...(phase === 'work' ? {} : { input: { connection: 'crm' } }) });
+    const result = await stand.adapter.execute(call, kept(await stand.adapter.prepare(call)));
+    if (result.outcome === 'succeeded' && phase === 'work') held.push(call.key);
+    return result;
+  };
+  expect(await act('a', 'sql.script', 'DELETE FROM loose WHERE number = 2; INSERT INTO bent (id) VALUES (1)')).toMatchObject({ outcome: 'succeeded' });
+  expect(await act('b', 'sql.script', `DELETE FROM loose; INSERT INTO customer VALUES (1, 'twice', 0)`)).toMatchObject({ outcome: 'failed', error: { code: 'SQL_ERROR', clean: true, detail: expect.stringMatching(/^statement 2 of 2: .*\[23505\]$/) } });
+  expect(await act('c', 'sql.script', 'UPDATE customer SET credit = 5 WHERE id = 1; SELECT count(*)::int AS n FROM loose')).toMatchObject({ outcome: 'succeeded', output: { results: [{ rowCount: 1 }, { rows: [{ n: 2 }] }] } });
+  for (const phase of ['prepare', 'commit'] as const) expect(await act(phase, `sql.${phase}`, '', phase)).toMatchObject({ outcome: 'succeeded' });
+  expect((await stand.other.query('SELECT (SELECT count(*)::int FROM loose) AS loose, (SELECT credit::int FROM customer WHERE id = 1) AS credit')).rows).toEqual([{ loose: 2, credit: 5 }]);
 });
 
 it('is previewed by its net effect, without a trace', async () => {

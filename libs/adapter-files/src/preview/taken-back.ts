@@ -24,8 +24,8 @@ const below = (path: string, name: string): string => (path === '' ? name : `${p
 
 /**
  * A root as it would be after some steps had been taken back, without that anything is done: what would be somewhere else
- * is looked at where it lies, and what an undo would set again is told as if it were set. It does not know what a file that
- * would be shortened by an append's undo holds then, only what that undo knows of it.
+ * is looked at where it lies, and what an undo would set again is told as if it were set. Of a file that an append's
+ * undo would shorten it knows what that undo knows of it, not the content.
  */
 export class TakenBack {
   /** By path; null: nothing would be there. */
@@ -53,6 +53,8 @@ export class TakenBack {
     });
   }
 
+  digest(stats: fs.BigIntStats): string | null { return this.corrections.get(idOf(stats))?.whole?.digest ?? null; }
+
   seen(seen: Seen): Seen {
     const { whole, mode, mtimeNs } = this.corrections.get(idOf(seen)) ?? {};
     return { ...seen, ...(whole === undefined ? {} : { size: whole.size, digest: whole.digest, mtimeNs: whole.mtimeNs }), ...(mode === undefined ? {} : { mode }), ...(mtimeNs === undefined ? {} : { mtimeNs }) };
@@ -62,7 +64,8 @@ export class TakenBack {
   async takeBack(verb: Verb<ActImage, unknown>, step: StepFolder | null, before: ActImage, after: unknown): Promise<void> {
     try {
       const looking = { held: this.looking.held, root: this.root };
-      if ((await verb.lookBack(looking, step, before, after)).finds === 'after') this.show(before as Image, after, step!);
+      const { finds } = await verb.lookBack(looking, step, before, after);
+      if (step !== null && (finds === 'after' || (finds === 'before' && takesFoldersAway(before as Image)))) this.show(before as Image, after, step);
     } catch (error) {
       if (!isExpected(error) || !IN_THE_WAY.has(cannotDo(error).code)) throw error;
     }
@@ -120,12 +123,16 @@ export class TakenBack {
 }
 type Image = PlaceBefore | AppendBefore | DeleteBefore | MoveBefore | ModeBefore;
 
+/** Even where what it made is gone already: the folders on the way go then. */
+const takesFoldersAway = (before: Image): boolean => before.kind === 'place' && before.target === null && !before.nothing;
+
 /** A folder as it would be. */
 class ViewedFolder extends Folder {
   constructor(fd: number, private readonly view: TakenBack, private readonly path: string) { super(fd, true); }
 
   override stat(): fs.BigIntStats { return this.view.stats(super.stat()); }
   override asSeen(seen: Seen): Seen { return this.view.seen(seen); }
+  override knownDigest(stats: fs.BigIntStats): string | null { return this.view.digest(stats); }
   override at(name: Name): string | Buffer { const lies = this.lies(name); return lies ? lies.folder.at(lies.name) : super.at(name); }
 
   override lstat(name: Name): fs.BigIntStats | null {

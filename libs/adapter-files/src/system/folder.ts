@@ -87,6 +87,8 @@ export class Folder {
   sync(): Promise<void> { return sync(this.fd); }
   /** What was seen in it, as it is to be taken. */
   asSeen(seen: Seen): Seen { return seen; }
+  /** Of a file in it, where its content is not to be read. */
+  knownDigest(_stats: fs.BigIntStats): string | null { return null; }
 }
 
 const FOLDER_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK;

@@ -1,0 +1,499 @@
+"""What a client does, apart from how it waits: each call is a generator that asks for what has to be done outside
+(`Send`, `Open`, `Read`, `Sleep`, `Emit`) and is told what came of it. The synchronous and the asynchronous
+client drive the same generators, so they can't differ."""
+
+from __future__ import annotations
+
+import json
+import random
+import uuid
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+from ._sse import SseParser
+from .errors import AiFirstError, Conflict, Denied, Invalid, NotFound, Problem, Unavailable, WaitTimeout, WorkflowDenied, WorkflowFailed, WorkflowParked
+from .intent import Intent
+from .models import Capability, Event, Plan, Submitted, Workflow
+
+T = TypeVar("T")
+
+
+# --- what is asked of the outside ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Send:
+    """Answered with a `Response`, or `Broken` is thrown. `timeout`: how long it may be silent, in seconds."""
+
+    method: str
+    path: str
+    timeout: float
+    body: bytes | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Open(Send):
+    """As `Send`, but of an answer with status 200 the body is left to be read. It stays open while `Read` and `Emit` follow."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """The next bytes of what is open; None: it has ended. Or `Broken` is thrown."""
+
+
+@dataclass(frozen=True)
+class Sleep:
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Emit:
+    """For whoever iterates."""
+
+    event: Event
+
+
+@dataclass(frozen=True)
+class Response:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(default=b"", repr=False)
+
+    def json(self) -> Any:
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+
+class Broken(Exception):
+    """No answer, or not all of it: what was sent may have been taken or not."""
+
+
+Op = Send | Read | Sleep | Emit
+Call = Generator[Op, Any, T]
+
+
+@dataclass(frozen=True)
+class Settings:
+    timeout: float
+    retry_for: float
+    clock: Callable[[], float]
+    chance: Callable[[], float] = random.random
+
+
+# --- one request, tried again -------------------------------------------------------------------------------------------
+
+_FIRST_PAUSE = 0.2
+_PAUSE_MAX = 10.0
+_SOON = (429, 503)
+#: What a proxy answers in place of a server that is being restarted.
+_GATEWAYS = (502, 504)
+
+
+def request(
+    settings: Settings,
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    key: str | None = None,
+    patience: float = 0.0,
+    on_repeat: Callable[[], None] | None = None,
+) -> Call[Response]:
+    """Until there is an answer other than "later", or `retry_for` seconds are over.
+
+    :param patience: how much longer than usual the answer may take, in seconds
+    :param on_repeat: told before a request is sent again that may have been taken already
+    """
+    payload = None if body is None else encode(body)
+    sent = {**({"content-type": "application/json"} if payload is not None else {}), **({"idempotency-key": key} if key is not None else {}), **(headers or {})}
+    give_up = settings.clock() + settings.retry_for
+    pause = _FIRST_PAUSE
+    while True:
+        wanted: float | None = None
+        try:
+            response: Response = yield Send(method, path, settings.timeout + patience, payload, sent)
+            if response.status not in _SOON and response.status not in _GATEWAYS:
+                return response
+            unknown = response.status in _GATEWAYS
+            wanted = retry_after(response.headers)
+            error = unavailable(response, wanted, key)
+        except Broken as broken:
+            unknown = True
+            error = Unavailable("NO_ANSWER", f"{method} {path}: {broken}", idempotency_key=key)
+        # Why at least what was asked for, and a little more: all that were turned away together do not come back together.
+        wait = pause * (0.5 + settings.chance()) if wanted is None else wanted + pause * settings.chance() * 0.5
+        if settings.clock() + wait > give_up:
+            raise error
+        yield Sleep(wait)
+        pause = min(pause * 2, _PAUSE_MAX)
+        if unknown and on_repeat is not None:
+            on_repeat()
+
+
+def encode(body: object) -> bytes:
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        raise ValueError("half of a surrogate pair is no text") from None
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds, or a date (RFC 9110); what can't be read is nothing."""
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        at = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=timezone.utc)) - datetime.now(timezone.utc)).total_seconds())
+
+
+def _problems(document: Mapping[str, Any]) -> tuple[Problem, ...]:
+    found = document.get("errors")
+    each = found if isinstance(found, list) else []
+    return tuple(Problem(one["code"], one.get("detail", ""), one.get("pointer")) for one in each if isinstance(one, dict) and isinstance(one.get("code"), str))
+
+
+def _document(response: Response) -> Mapping[str, Any]:
+    document = response.json()
+    return document if isinstance(document, dict) else {}
+
+
+def unavailable(response: Response, wanted: float | None, key: str | None) -> Unavailable:
+    document = _document(response)
+    code = document.get("code", "RATE_LIMITED" if response.status == 429 else "UNAVAILABLE")
+    return Unavailable(
+        code, document.get("detail", f"answered {response.status}"), retry_after=wanted, idempotency_key=key,
+        status=response.status, errors=_problems(document), document=document,
+    )  # fmt: skip
+
+
+_ADVICE = {
+    401: "The token is missing, wrong, ended or revoked: give one that holds (AIFIRST_TOKEN).",
+    403: "Trying again does not help: use what is permitted, or ask whoever administers this agent.",
+    404: "It is not there, or not this token's to see.",
+    422: "Nothing was done: mend what each `pointer` names and hand it in again.",
+    501: "This server can't do that yet.",
+}
+_CLASSES: Mapping[int, type[AiFirstError]] = {400: Invalid, 401: Denied, 403: Denied, 404: NotFound, 409: Conflict, 412: Conflict, 413: Invalid, 415: Invalid, 422: Invalid}
+_ADVICE_OF_CODE = {
+    "IDEMPOTENCY_CONFLICT": "Another intent was handed in under this idempotency_key: give this one a key of its own.",
+    "PLAN_STALE": "Something that the plan rests on has changed, nothing was done: make a new plan and look at it.",
+}
+
+
+def refused(response: Response) -> AiFirstError:
+    document = _document(response)
+    code = document.get("code")
+    if not isinstance(code, str):
+        code, document = f"HTTP_{response.status}", {"detail": f"answered {response.status} with no problem that could be read: is this the address of the runtime?"}
+    kind = _CLASSES.get(response.status, AiFirstError)
+    return kind(
+        code, str(document.get("detail", "")), pointer=document.get("pointer"), status=response.status, errors=_problems(document),
+        advice=_ADVICE_OF_CODE.get(code, _ADVICE.get(response.status, "")), document=document,
+    )  # fmt: skip
+
+
+def expect(response: Response, *statuses: int) -> Any:
+    """Its body, if it is what was expected."""
+    if response.status in statuses:
+        body = response.json()
+        if isinstance(body, dict):
+            return body
+    raise refused(response)
+
+
+def part(id: str) -> str:
+    """Of a path. An id is data: it can't lead elsewhere."""
+    if not isinstance(id, str) or id in ("", ".", ".."):
+        raise ValueError("an id is a text, and not empty")
+    return quote(id, safe="")
+
+
+# --- intents ------------------------------------------------------------------------------------------------------------
+
+IntentLike = Intent | Plan | Mapping[str, Any]
+#: The server waits no longer than that for one answer (and so neither do proxies, mostly).
+_PREFER_MAX = 30
+
+
+def body_of(intent: IntentLike) -> Mapping[str, Any]:
+    if isinstance(intent, Intent):
+        return intent.to_dict()
+    return {"planId": intent.id} if isinstance(intent, Plan) else intent
+
+
+def new_key() -> str:
+    return str(uuid.uuid4())
+
+
+def submit(settings: Settings, intent: IntentLike, key: str | None, wait: float = 0.0) -> Call[tuple[Submitted, Workflow | None]]:
+    key = new_key() if key is None else key
+    if not (1 <= len(key) <= 255 and all(" " <= character <= "~" for character in key)):
+        raise ValueError("idempotency_key is 1 to 255 printable ASCII characters")
+    seconds = int(min(wait, _PREFER_MAX))
+    prefer = {"prefer": f"wait={seconds}"} if seconds >= 1 else {}
+    response = yield from request(settings, "POST", "/v1/intents", body_of(intent), headers=prefer, key=key, patience=float(seconds))
+    body = expect(response, 200, 202)
+    replayed = response.headers.get("idempotent-replayed") == "true"
+    if response.status == 200:
+        workflow = Workflow.of(body)
+        return Submitted(workflow.intent_id, workflow.id, key, replayed), workflow
+    return Submitted(body["intentId"], body["workflowId"], key, replayed), None
+
+
+def run(settings: Settings, intent: IntentLike, key: str | None, timeout: float, check: bool) -> Call[Workflow]:
+    give_up = settings.clock() + timeout
+    submitted, workflow = yield from submit(settings, intent, key, timeout)
+    if workflow is None:
+        workflow = yield from wait(settings, submitted.workflow_id, give_up, timeout)
+    if check:
+        raise_for(workflow)
+    return workflow
+
+
+def raise_for(workflow: Workflow) -> None:
+    """Unless it is completed."""
+    if workflow.succeeded:
+        return
+    if workflow.parked:
+        raise WorkflowParked(workflow)
+    if any(step.error is not None and step.error.code == "POLICY_DENIED" for step in workflow.steps):
+        raise WorkflowDenied(workflow)
+    raise WorkflowFailed(workflow)
+
+
+def plan(settings: Settings, intent: Intent | Mapping[str, Any], timeout: float) -> Call[Plan]:
+    give_up = settings.clock() + timeout
+    # Why patience: the server waits half a minute for it before it says where it will be.
+    response = yield from request(settings, "POST", "/v1/plans", body_of(intent), patience=30.0)
+    pause = _FIRST_PAUSE
+    while True:
+        body = expect(response, 200, 202)
+        if response.status == 200:
+            return Plan.of(body)
+        if settings.clock() + pause > give_up:
+            raise AiFirstError("STILL_MAKING", f"plan {body['planId']} is not made within {timeout:g} s", advice="Nothing is done by it: ask for a plan again later.")
+        yield Sleep(pause)
+        pause = min(pause * 2, 2.0)
+        response = yield from request(settings, "GET", f"/v1/plans/{part(body['planId'])}", patience=30.0)
+
+
+def apply(settings: Settings, plan: Plan | str, key: str | None, timeout: float, check: bool) -> Call[Workflow]:
+    id = plan.id if isinstance(plan, Plan) else plan
+    return (yield from run(settings, {"planId": id}, key, timeout, check))
+
+
+# --- workflows ----------------------------------------------------------------------------------------------------------
+
+
+def id_of(workflow: Workflow | Submitted | str) -> str:
+    return workflow if isinstance(workflow, str) else workflow.id if isinstance(workflow, Workflow) else workflow.workflow_id
+
+
+def workflow(settings: Settings, id: str) -> Call[Workflow]:
+    return Workflow.of(expect((yield from request(settings, "GET", f"/v1/workflows/{part(id)}")), 200))
+
+
+def pages(settings: Settings, path: str) -> Call[list[Any]]:
+    items: list[Any] = []
+    cursor: str | None = None
+    while True:
+        query = {"limit": "200", **({} if cursor is None else {"cursor": cursor})}
+        body = expect((yield from request(settings, "GET", f"{path}?{urlencode(query)}")), 200)
+        items.extend(body["items"])
+        cursor = body["next"]
+        if cursor is None:
+            return items
+
+
+def events(settings: Settings, id: str) -> Call[list[Event]]:
+    return [Event.of(one) for one in (yield from pages(settings, f"/v1/workflows/{part(id)}/events"))]
+
+
+def capabilities(settings: Settings) -> Call[list[Capability]]:
+    return [Capability.of(one) for one in (yield from pages(settings, "/v1/capabilities"))]
+
+
+#: Where an order has already led to when its repeat is refused: then the first one was taken, and only its answer lost.
+_LED_TO: Mapping[str, frozenset[str]] = {
+    "rollback": frozenset({"rollingBack", "rolledBack", "rollbackBlocked"}),
+    "cancel": frozenset({"cancelled", "rollingBack", "rolledBack", "rollbackBlocked", "failed"}),
+    "pause": frozenset({"paused"}),
+    "resume": frozenset({"pending", "running", "committing", "completed", "rollingBack", "rolledBack", "failed"}),
+}
+
+
+def order(settings: Settings, what: str, id: str, body: Mapping[str, Any], timeout: float | None) -> Call[Workflow]:
+    repeated: list[bool] = []
+    response = yield from request(settings, "POST", f"/v1/workflows/{part(id)}/{what}", body, on_repeat=lambda: repeated.append(True))
+    try:
+        found = Workflow.of(expect(response, 202))
+    except Conflict:
+        if not repeated:
+            raise
+        found = yield from workflow(settings, id)
+        if found.status not in _LED_TO[what]:
+            raise
+    if timeout is None:
+        return found
+    return (yield from wait(settings, id, settings.clock() + timeout, timeout))
+
+
+# --- waiting ------------------------------------------------------------------------------------------------------------
+
+#: The server says something every 15 s; who hears nothing for longer is not connected any more.
+_SILENCE_MAX = 40.0
+_POLL_MAX = 2.0
+_BREAKS_MAX = 3
+#: How much later than asked for a wait may end.
+_LATE_MAX = 5.0
+#: After these the workflow may have come to rest.
+_RESTING = ("workflow-ended", "workflow-paused", "rollback-parked", "step-undo-blocked", "policy-decided")
+_ENDED_TYPE = "aifirst.workflow.workflow-ended.v1"
+
+
+def wait_for(settings: Settings, id: str, timeout: float, check: bool) -> Call[Workflow]:
+    found = yield from wait(settings, id, settings.clock() + timeout, timeout)
+    if check:
+        raise_for(found)
+    return found
+
+
+def wait(settings: Settings, id: str, give_up: float, seconds: float) -> Call[Workflow]:
+    """Until it has ended or waits for somebody. By live events, and where these do not come through, by asking again."""
+    last, breaks, pause = "", 0, 0.05
+    while True:
+        found = yield from workflow(settings, id)
+        if found.ended or found.parked:
+            return found
+        left = give_up - settings.clock()
+        if left <= 0:
+            raise WaitTimeout(id, seconds, found)
+        if breaks < _BREAKS_MAX:
+            heard, last = yield from _until_something(settings, id, last, min(left, _SILENCE_MAX), give_up)
+            breaks = 0 if heard else breaks + 1
+            if heard:
+                pause = 0.05
+        # Why always a little: what was heard may get to the view a moment later.
+        yield Sleep(max(0.0, min(pause, give_up - settings.clock())))
+        pause = min(pause * 2, _POLL_MAX)
+
+
+def _until_something(settings: Settings, id: str, last: str, silence: float, give_up: float) -> Call[tuple[bool, str]]:
+    """Whether anything came, and the id of the last event."""
+    heard = False
+    try:
+        response: Response = yield _open(id, last, silence)
+        if response.status != 200 or not response.headers.get("content-type", "").startswith("text/event-stream"):
+            return False, last
+        parser = SseParser()
+        while True:
+            chunk: bytes | None = yield Read()
+            if chunk is None:
+                return heard, last
+            # Why a comment counts too: the connection works, and nothing has happened yet.
+            heard = True
+            for event in parser.feed(chunk):
+                last = event.id
+                if any(name in event.event for name in _RESTING):
+                    return True, last
+            # Why: how long it may be silent was said when it was opened, and now is less.
+            if give_up - settings.clock() < silence - _LATE_MAX:
+                return True, last
+    except (Broken, ValueError):
+        return heard, last
+
+
+def _open(id: str, last: str, silence: float) -> Open:
+    headers = {"accept": "text/event-stream", "cache-control": "no-store", **({"last-event-id": last} if last else {})}
+    return Open("GET", f"/v1/workflows/{part(id)}/events", max(1.0, silence), None, headers)
+
+
+def live(settings: Settings, id: str, after: int) -> Call[None]:
+    """Every event after `after`, each once and in order, until the workflow has ended. A broken stream is taken up where it broke."""
+    last, breaks = after, 0
+    give_up: float | None = None
+    pause = _FIRST_PAUSE
+    while True:
+        over, came, problem = False, False, "the stream broke off"
+        wanted: float | None = None
+        try:
+            response: Response = yield _open(id, str(last) if last else "", _SILENCE_MAX)
+            if response.status == 204:
+                return
+            if response.status in _SOON or response.status in _GATEWAYS:
+                problem, wanted = f"answered {response.status}", retry_after(response.headers)
+            elif response.status != 200 or not response.headers.get("content-type", "").startswith("text/event-stream"):
+                raise refused(response)
+            else:
+                parser = SseParser()
+                while True:
+                    chunk: bytes | None = yield Read()
+                    if chunk is None:
+                        break
+                    came = True
+                    for one in parser.feed(chunk):
+                        event = Event.of(json.loads(one.data))
+                        over = event.type == _ENDED_TYPE
+                        if event.sequence > last:
+                            last = event.sequence
+                            yield Emit(event)
+        except Broken as broken:
+            problem = str(broken)
+        # Why not at the event itself: facts of a roll-back may follow it, and the server closes after the last one.
+        if over:
+            return
+        if came:
+            give_up, breaks, pause = None, 0, _FIRST_PAUSE
+        breaks += 1
+        give_up = settings.clock() + settings.retry_for if give_up is None else give_up
+        delay = pause * (0.5 + settings.chance()) if wanted is None else wanted
+        if settings.clock() + delay > give_up:
+            raise Unavailable("NO_ANSWER", f"the events of workflow {id} do not come any more: {problem}", retry_after=wanted)
+        yield Sleep(delay)
+        pause = min(pause * 2, _PAUSE_MAX)
+
+
+# --- tools --------------------------------------------------------------------------------------------------------------
+
+_REVISION = "2025-11-25"
+
+
+def listed_tools(settings: Settings) -> Call[list[Mapping[str, Any]]]:
+    """What policy lets this token do, as the server's MCP endpoint lists it."""
+    items: list[Mapping[str, Any]] = []
+    cursor: str | None = None
+    while True:
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {} if cursor is None else {"cursor": cursor}}
+        headers = {"accept": "application/json, text/event-stream", "mcp-protocol-version": _REVISION}
+        response = yield from request(settings, "POST", "/mcp", body, headers=headers)
+        if response.status != 200:
+            raise refused(response)
+        answer = _rpc(response)
+        if not isinstance(answer.get("result"), dict):
+            error = answer.get("error")
+            raise AiFirstError("NO_TOOLS", str(error.get("message")) if isinstance(error, dict) else "the list of tools could not be read", status=200)
+        items.extend(answer["result"].get("tools", ()))
+        cursor = answer["result"].get("nextCursor")
+        if cursor is None:
+            return items
+
+
+def _rpc(response: Response) -> Mapping[str, Any]:
+    if not response.headers.get("content-type", "").startswith("text/event-stream"):
+        return _document(response)
+    for event in SseParser().feed(response.body):
+        message = json.loads(event.data)
+        if isinstance(message, dict) and message.get("id") == 1:
+            return message
+    return {}
