@@ -4,7 +4,7 @@ import { bold, dim, line, red, type Shown } from './screen/shown';
 import { shownDependents } from './workflows/dependents';
 
 export interface OneProblem { readonly code: string; readonly detail: string; readonly pointer?: string }
-export interface Problem extends Partial<OneProblem> { readonly errors: readonly OneProblem[]; readonly workflowStatus?: string; readonly id?: string; /** Workflows that build on what was to be taken back. */ readonly dependents: readonly JsonObject[] }
+export interface Problem extends Partial<OneProblem> { readonly errors: readonly OneProblem[]; readonly workflowStatus?: string; readonly id?: string; /** Workflows that build on what was to be taken back. */ readonly dependents: readonly JsonObject[]; /** It is about one, not about a plan. */ readonly isOfWorkflow: boolean }
 
 /** A server of ours that is busy or starting, or something before it that can't get through. */
 const MAY_PASS = [429, 502, 503, 504];
@@ -22,7 +22,8 @@ const MENDS: Readonly<Record<string, string>> = {
 };
 
 /** What to do about dependents, which a code does not tell. */
-const DEPENDED_ON = 'look at what would be done with `aifirst rollback <id> --preview`, and take them back too with `--cascade`; or take each of them back first, the last one first';
+const DEPENDED_ON = 'take those in the way back first, the latest first, with `aifirst rollback <workflow>`; or look at `aifirst rollback <id> --preview` and take it back regardless with its `--digest`';
+const SHOWN_OTHERWISE = 'look again with `aifirst rollback <id> --preview`: what it shows now has another digest';
 
 /** A server of ours that does not want to, or can't: RFC 9457, shown with code, place and mend. */
 export class Refused extends Error {
@@ -46,7 +47,7 @@ export class Refused extends Error {
     const place = (pointer: string | undefined): readonly Shown[] => (pointer === undefined ? [] : [line`  at ${bold(pointer)}${placeText(placeOf(pointer))}`]);
     const { code = 'no code', detail = 'it does not say why', pointer } = problem;
     const others = problem.errors.filter((one, index) => index > 0 || one.code !== code || one.detail !== detail);
-    const mends = problem.dependents.length > 0 ? [DEPENDED_ON] : [...new Set([code, ...others.map(one => one.code)])].flatMap(one => (Object.hasOwn(MENDS, one) ? [MENDS[one]!] : []));
+    const mends = code === 'PLAN_STALE' && problem.isOfWorkflow ? [SHOWN_OTHERWISE] : problem.dependents.length > 0 ? [DEPENDED_ON] : [...new Set([code, ...others.map(one => one.code)])].flatMap(one => (Object.hasOwn(MENDS, one) ? [MENDS[one]!] : []));
     return [
       line`${red('aifirst:')} ${bold(code)} (${status}): ${detail}`, ...place(pointer),
       ...others.flatMap(one => [line`  ${bold(one.code)}: ${one.detail}`, ...place(one.pointer).map(shown => line`  ${shown}`)]),
@@ -72,5 +73,5 @@ export function problemIn(bytes: Uint8Array): Problem | null {
   const errors = (Array.isArray(document['errors']) ? document['errors'] : []).filter(isObject).map(one => ({
     code: String(one['code']), detail: String(one['detail']), ...(typeof one['pointer'] === 'string' ? { pointer: one['pointer'] } : {}),
   }));
-  return { ...some, errors, dependents: (Array.isArray(document['dependents']) ? document['dependents'] : []).filter(isObject) };
+  return { ...some, errors, dependents: (Array.isArray(document['dependents']) ? document['dependents'] : []).filter(isObject), isOfWorkflow: text('workflow') !== undefined };
 }

@@ -20,7 +20,9 @@ describe('a refusal', () => {
   it('shows who builds on what was to be taken back, and what to do then', () => {
     const dependents = [{ workflow: 'w2', step: 'b', agent: 'clerk\x1b', kind: 'lock', resource: 'file://docs/a', at: '2026-01-01', blocks: true }, { workflow: 'w3', step: 'c', agent: 'clerk', kind: 'output', resource: 'x', at: '2026-01-02', blocks: false }];
     const shown = text(refused(409, { code: 'IN_USE', detail: 'others build on it', dependents }));
-    expect(shown).toContain('  w2        b     clerk\\x1b  lock    file://docs/a  2026-01-01  in the way\n  w3        c     clerk      output  x              2026-01-02  not in the way\n  mend: look at what would be done');
+    expect(shown).toContain('  w2        b     clerk\\x1b  lock    file://docs/a  2026-01-01  in the way\n  w3        c     clerk      output  x              2026-01-02  not in the way\n  mend: take those in the way back first');
+    expect(text(refused(409, { code: 'PLAN_STALE', detail: 'preview it anew', workflow: 'w1', moved: [{ what: 'targets' }] }))).toContain('mend: look again with `aifirst rollback <id> --preview`');
+    expect(text(refused(409, { code: 'PLAN_STALE', detail: 'make the plan anew', planId: 'p1' }))).toContain('mend: policy, target or connection have changed since');
     expect(text(refused(409, { code: 'IN_USE', detail: 'a workflow needs it', dependents: 'none' }))).toBe('aifirst: IN_USE (409): a workflow needs it');
   });
   it('drives no terminal', () => { expect(text(refused(422, { code: 'X\x1b[2J', detail: '\x9b31m', pointer: '/a\x07' }))).not.toMatch(/[\x07\x1b\x9b]/); });

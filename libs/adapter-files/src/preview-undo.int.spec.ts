@@ -23,14 +23,16 @@ afterEach(() => fs.rmSync(root, { recursive: true, force: true }));
 const adapter = new FilesAdapter();
 const THEIRS = 'somebody else\'s\n';
 const isFolder = (path: string): boolean => fs.existsSync(path) && fs.lstatSync(path).isDirectory();
+/** A link is left alone: whoever wrote through it would write beyond the root. */
+const isThere = (path: string): boolean => fs.existsSync(path) && !fs.lstatSync(path).isSymbolicLink();
 const put = (path: string): boolean => { if (isFolder(path) || !isFolder(path.replace(/\/[^/]*$/, ''))) return false; fs.writeFileSync(`${root}/other`, THEIRS); fs.renameSync(`${root}/other`, path); return true; };
 const CHANGES: Readonly<Record<string, (path: string) => boolean>> = {
-  'writes over it': path => { if (!fs.existsSync(path) || isFolder(path)) return false; fs.writeFileSync(path, THEIRS); return true; },
-  'adds to it': path => { if (!fs.existsSync(path) || isFolder(path)) return false; fs.appendFileSync(path, THEIRS); return true; },
+  'writes over it': path => { if (!isThere(path) || isFolder(path)) return false; fs.writeFileSync(path, THEIRS); return true; },
+  'adds to it': path => { if (!isThere(path) || isFolder(path)) return false; fs.appendFileSync(path, THEIRS); return true; },
   'puts another in its place': put,
-  'puts a link in its place': path => { if (isFolder(path) || !isFolder(path.replace(/\/[^/]*$/, ''))) return false; fs.rmSync(path, { force: true }); fs.symlinkSync('/etc/passwd', path); return true; },
-  'takes it away': path => { if (!fs.existsSync(path)) return false; fs.rmSync(path, { recursive: true }); return true; },
-  'changes its mode': path => { if (!fs.existsSync(path)) return false; fs.chmodSync(path, 0o711); return true; },
+  'puts a link in its place': path => { if (isFolder(path) || !isFolder(path.replace(/\/[^/]*$/, ''))) return false; fs.rmSync(path, { force: true }); fs.symlinkSync('nowhere', path); return true; },
+  'takes it away': path => { if (!isThere(path)) return false; fs.rmSync(path, { recursive: true }); return true; },
+  'changes its mode': path => { if (!isThere(path)) return false; fs.chmodSync(path, 0o711); return true; },
   'puts something into it': path => { if (!isFolder(path)) return false; fs.writeFileSync(`${path}/foreign`, THEIRS); return true; },
 };
 const cases: readonly (readonly [title: string, capability: string, input: JsonObject])[] = [
@@ -186,7 +188,7 @@ describe('a conflict has three sides', () => {
     fs.mkdirSync(`${root}/new`);
     expect(await conflictsOf(step)).toMatchObject([{ current: { type: 'directory', content: null } }]);
     fs.rmdirSync(`${root}/new`);
-    fs.symlinkSync('/etc/passwd', `${root}/new`);
+    fs.symlinkSync('nowhere', `${root}/new`);
     expect(await conflictsOf(step)).toMatchObject([{ before: null, after: file('ours\n'), current: { type: 'link', digest: null, content: null } }]);
   });
 });

@@ -12,11 +12,17 @@ function indexOf(reach: TargetReach): Index {
   let index = known.get(reach);
   if (index === undefined) {
     const within = new Map<string, string[]>(), keys = new Map<string, CarryingKey[]>();
-    for (const [from, to] of reach.within) within.set(from, [...within.get(from) ?? [], to]);
-    for (const key of reach.keys) keys.set(key.from, [...keys.get(key.from) ?? [], key]);
+    for (const [from, to] of reach.within) into(within, from, to);
+    for (const key of reach.keys) into(keys, key.from, key);
     known.set(reach, index = { within, keys });
   }
   return index;
+}
+
+function into<T>(lists: Map<string, T[]>, at: string, item: T): void {
+  const list = lists.get(at);
+  if (list === undefined) lists.set(at, [item]);
+  else list.push(item);
 }
 
 /**

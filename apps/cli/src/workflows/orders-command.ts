@@ -21,7 +21,7 @@ interface RollbackOptions extends Reason, Waiting { readonly preview?: boolean; 
 export function addOrders(to: CommandLine, program: Command): void {
   to.command<RollbackOptions>(program, 'rollback <id>', {
     does: 'Takes everything back that a workflow did, also one that has long ended, and shows the undo live. On a blocked one it tries again what is left.',
-    examples: [`rollback ${ID} --reason 'wrong customer'`, `rollback ${ID} --preview`, `rollback ${ID} --preview -o json`, `rollback ${ID} --digest hmac-sha256:… --on-conflict skip`, `rollback ${ID} --reason 'wrong customer' --cascade --no-wait`],
+    examples: [`rollback ${ID} --reason 'wrong customer'`, `rollback ${ID} --preview`, `rollback ${ID} --preview -o json`, `rollback ${ID} --digest hmac-sha256:… --on-conflict skip`, `rollback ${ID} --reason 'wrong customer' --on-conflict skip --no-wait`],
     more: 'With --preview every step that would be undone is shown in the order of undoing, with what somebody else has changed since: before the step, after it, and now.\nIts digest, given back with --digest, runs exactly that: if anything has changed since, nothing is undone.',
     exits: EXIT_CODES_WAITING,
   }, async call => {

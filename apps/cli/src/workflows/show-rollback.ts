@@ -7,11 +7,16 @@ import { widthOf } from '../screen/width';
 import { shownDependents } from './dependents';
 import { statusText } from './show-fact';
 
-const OUTCOMES: Readonly<Record<string, readonly [string, ...Style[]]>> = { wouldUndo: ['would be undone', 'green'], wouldBlock: ['would be blocked', 'red', 'bold'], nothingToDo: ['nothing to do', 'dim'] };
+const OUTCOMES: Readonly<Record<string, readonly [string, ...Style[]]>> = {
+  wouldUndo: ['would be undone', 'green'], wouldBlock: ['would be blocked', 'red', 'bold'], nothingToDo: ['nothing to do', 'dim'],
+  irreversible: ['can not be undone', 'red', 'bold'], cannotTell: ['can\'t be told before', 'yellow'],
+};
 const SIDES = [['before', 'before'], ['after', 'after'], ['current', 'now']] as const;
 const INDENT = '     ';
 /** Of each side of a file. */
 const CONTENT_LINES_MAX = 20;
+/** Of others that stand in the way, so many are named as commands. */
+const FIRST_MAX = 5;
 /** A table of rows that is wider is shown column by column. */
 const WIDTH_DEFAULT = 120;
 
@@ -28,7 +33,7 @@ export function shownRollback(id: string, body: JsonObject, asked: JsonObject, w
   return [
     line`rollback of workflow ${bold(id)}  ${statusText(textOf(body['status']))}  ${dim(textOf(body['digest']))}`,
     ...steps.flatMap(step => [line``, ...shownStep(step, width)]),
-    ...(dependents.length === 0 ? [] : [line``, shownOf('what others have built on it:'), ...shownDependents(dependents).map(one => line`  ${one}`)]),
+    ...(dependents.length === 0 ? [] : [line``, shownOf('what others have built on it:'), ...shownDependents(dependents).map(one => line`  ${one}`), ...(body['dependentsTruncated'] === true ? [dim('  … and more that are not named')] : [])]),
     line``, summary(steps), ...whatNext(id, body, asked, steps, dependents),
   ];
 }
@@ -40,7 +45,7 @@ function shownStep({ order, id, capability, outcome, summary: does, conflicts, r
   return [
     line`${textOf(order).padStart(3)}  ${bold(textOf(id))}  ${cyan(textOf(capability))}  ${outcomeText(textOf(outcome))}`,
     ...(textOf(does) === '' ? [] : [row('undo', shownOf(textOf(does)))]),
-    ...reasonOf(reason).map(one => row('because', one)),
+    ...(reason === does ? [] : reasonOf(reason)).map(one => row('because', one)),
     ...(isSealed(conflicts) ? [row('conflict', dim(sealedText(conflicts)))] : listOf(conflicts).filter(isObject).flatMap(one => shownConflict(one, width))),
     ...(truncated === true ? [line`${INDENT}${dim('… and more that is not shown')}`] : []),
   ];
@@ -98,12 +103,12 @@ function summary(steps: readonly JsonObject[]): Shown {
 
 function whatNext(id: string, { digest }: JsonObject, asked: JsonObject, steps: readonly JsonObject[], dependents: readonly JsonObject[]): readonly Shown[] {
   const isBlocked = steps.some(({ outcome }) => outcome === 'wouldBlock');
-  const isDependedOn = asked['cascade'] !== true && dependents.some(({ blocks }) => blocks === true);
+  const inTheWay = asked['cascade'] === true ? [] : [...new Set(dependents.filter(({ blocks }) => blocks === true).map(({ workflow }) => textOf(workflow)))].reverse();
   const flags = [...(asked['cascade'] === true ? ['--cascade'] : []), ...(typeof asked['onConflict'] === 'string' ? [`--on-conflict ${asked['onConflict']}`] : [])];
   const exactly = ['aifirst rollback', id, ...flags, ...(typeof digest === 'string' ? [`--digest ${digest}`] : [])].join(' ');
   return [
-    ...(steps.some(({ outcome }) => outcome !== 'nothingToDo') && !isDependedOn ? [line`${dim('run exactly this:')} ${exactly}`] : []),
-    ...(isDependedOn ? [line`${dim('take back what was built on it too:')} aifirst rollback ${id} --cascade --preview`] : []),
+    ...inTheWay.slice(0, FIRST_MAX).map(workflow => line`${dim('take back first:')} aifirst rollback ${workflow} --preview`), ...(inTheWay.length > FIRST_MAX ? [dim(`… and ${inTheWay.length - FIRST_MAX} more`)] : []),
+    ...(steps.some(({ outcome }) => outcome !== 'nothingToDo') ? [line`${dim(inTheWay.length === 0 ? 'run exactly this:' : 'run exactly this regardless:')} ${exactly}`] : []),
     ...(isBlocked && asked['onConflict'] !== 'skip' ? [line`${dim('leave out what others have changed:')} aifirst rollback ${id} --on-conflict skip --preview`] : []),
   ];
 }

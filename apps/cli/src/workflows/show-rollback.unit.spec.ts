@@ -76,6 +76,7 @@ run exactly this: aifirst rollback ${ID} --digest ${DIGEST}`);
     ] });
     expect(text).toContain('     conflict docs: the connection was changed since\n       expected sha256:1\n       found    sha256:2\n');
     expect(text).toContain('fs.write  unknown\n     because  it can not be shown NOT_PREVIEWABLE\n');
+    expect(plain({ steps: [aStep({ outcome: 'irreversible', reason: 'nothing unsends it' }), aStep({ outcome: 'cannotTell', summary: '' }), aStep({ outcome: 'wouldBlock', summary: 'changed', reason: 'changed' })] })).toMatch(/can not be undone\n[^]*because {2}nothing unsends it\n[^]*can't be told before\n[^]*would be blocked\n {5}undo {5}changed\n\n/);
     expect(text).toContain('     because  blocked\n     conflict sealed (preview)\n');
   });
 
@@ -83,8 +84,8 @@ run exactly this: aifirst rollback ${ID} --digest ${DIGEST}`);
     const dependents = [{ workflow: 'w2', step: 'b', agent: 'clerk', kind: 'lock', resource: 'file://docs/a', at: '2026-01-01', blocks: true }];
     const text = plain({ steps: [aStep()], dependents });
     expect(text).toContain('what others have built on it:\n  WORKFLOW  STEP  AGENT  HOW   RESOURCE       AT\n  w2        b     clerk  lock  file://docs/a  2026-01-01  in the way\n');
-    expect(text).toContain(`take back what was built on it too: aifirst rollback ${ID} --cascade --preview`);
-    expect(text).not.toContain('run exactly this');
+    expect(text).toContain(`take back first: aifirst rollback w2 --preview\nrun exactly this regardless: aifirst rollback ${ID} --digest ${DIGEST}`);
+    expect(plain({ steps: [aStep()], dependents: Array.from({ length: 7 }, (_, i) => ({ workflow: `w${i}`, blocks: true })), dependentsTruncated: true })).toMatch(/… and more that are not named\n[^]*take back first: aifirst rollback w6 --preview\n[^]*rollback w2 --preview\n… and 2 more\nrun/);
     expect(plain({ steps: [aStep()], dependents }, { cascade: true, onConflict: 'skip' })).toContain(`run exactly this: aifirst rollback ${ID} --cascade --on-conflict skip --digest ${DIGEST}`);
   });
 

@@ -470,7 +470,9 @@ _REVISION = "2025-11-25"
 
 
 def listed_tools(settings: Settings) -> Call[list[Mapping[str, Any]]]:
-    """What policy lets this token do, as the server's MCP endpoint lists it."""
+    """The capabilities that policy does not rule out for this token, as the server's MCP endpoint lists them."""
+    # Why: among the tools stand also those for intents, which are no capabilities. A capability's title is its name.
+    names = {one.name for one in (yield from capabilities(settings))}
     items: list[Mapping[str, Any]] = []
     cursor: str | None = None
     while True:
@@ -483,7 +485,7 @@ def listed_tools(settings: Settings) -> Call[list[Mapping[str, Any]]]:
         if not isinstance(answer.get("result"), dict):
             error = answer.get("error")
             raise AiFirstError("NO_TOOLS", str(error.get("message")) if isinstance(error, dict) else "the list of tools could not be read", status=200)
-        items.extend(answer["result"].get("tools", ()))
+        items.extend(one for one in answer["result"].get("tools", ()) if one.get("title") in names)
         cursor = answer["result"].get("nextCursor")
         if cursor is None:
             return items
@@ -497,3 +499,26 @@ def _rpc(response: Response) -> Mapping[str, Any]:
         if isinstance(message, dict) and message.get("id") == 1:
             return message
     return {}
+
+
+_STEP = "call"
+_INPUT = "/steps/0/input"
+
+
+def call_tool(settings: Settings, capability: str, arguments: Mapping[str, Any], takes: str, labels: Mapping[str, str], key: str | None, timeout: float) -> Call[Any]:
+    """One capability as a workflow of one step; its output. Arguments are data: what looks like a reference is none."""
+    intent = Intent(f"tool call of {capability}", labels=labels)
+    intent.step(capability, id=_STEP, input=arguments)
+    try:
+        done = yield from run(settings, intent, key, timeout, True)
+    except Invalid as error:
+        problems = tuple(Problem(one.code, one.detail, None if one.pointer is None else _argument(one.pointer)) for one in error.errors)
+        raise Invalid(
+            error.code, error.detail, pointer=problems[0].pointer, status=error.status, errors=problems,
+            advice=f"Nothing was done. {takes}", document=error.document,
+        ) from error  # fmt: skip
+    return done.output(_STEP)
+
+
+def _argument(pointer: str) -> str:
+    return pointer.removeprefix(_INPUT).replace("/$literal", "") or "/"
