@@ -13,6 +13,8 @@ const PACKAGE = join(ROOT, 'clients/python');
 const can = (python: string, program: string): boolean => spawnSync(python, ['-c', program], { stdio: 'ignore' }).status === 0;
 const hasPython = can(PYTHON, 'import sys; sys.exit(sys.version_info < (3, 10))');
 if (!hasPython) process.stderr.write(`The client library for Python is not tried: ${PYTHON} is not there, or older than 3.10 (AIFIRST_TEST_PYTHON)\n`);
+const hasFrameworks = hasPython && can(PYTHON, 'import sys, importlib.util as i; sys.exit(not all(i.find_spec(n) for n in ("httpx", "autogen_agentchat", "autogen_ext", "crewai")))');
+if (hasPython && !hasFrameworks) process.stderr.write(`Agents of AutoGen and CrewAI are not tried: ${PYTHON} has not what clients/python/requirements.txt names (AIFIRST_TEST_PYTHON)\n`);
 const INSTALL_MS_MAX = 240_000;
 const PROGRAM_MS_MAX = 120_000;
 const CAPABILITIES = ['fs.read', 'fs.write', 'fs.append', 'fs.list', 'noop', 'timer.sleep', 'rollback'];
@@ -41,16 +43,17 @@ interface Line { readonly case: string; readonly ok: boolean; readonly said?: Bo
   }, INSTALL_MS_MAX);
   afterAll(async () => { await stack?.stop(); rmSync(folder, { recursive: true, force: true }); });
 
+  function environment(): Record<string, string> {
+    const { PATH = '', HOME = '' } = process.env;
+    return {
+      PATH, HOME, LANG: 'C.UTF-8', PYTHONDONTWRITEBYTECODE: '1', ...(installed ? {} : { PYTHONPATH: join(PACKAGE, 'src') }), AIFIRST_URL: stack.url, AIFIRST_TOKEN: agent.token!, CONNECTION: agent.connection.name,
+      CREWAI_DISABLE_TELEMETRY: 'true', CREWAI_TRACING_ENABLED: 'false', OTEL_SDK_DISABLED: 'true', CREWAI_STORAGE_DIR: join(folder, 'crewai'),
+    };
+  }
+
   /** @returns what the program printed, a line for each case */
   async function run(program: string, cases: readonly string[], onLine: (line: Line) => void = () => undefined): Promise<Line[]> {
-    const { PATH = '', HOME = '' } = process.env;
-    const child = spawn(python, [join(PACKAGE, 'tests', program), ...cases], {
-      stdio: ['ignore', 'pipe', 'pipe'], timeout: PROGRAM_MS_MAX,
-      env: {
-        PATH, HOME, LANG: 'C.UTF-8', PYTHONDONTWRITEBYTECODE: '1', ...(installed ? {} : { PYTHONPATH: join(PACKAGE, 'src') }), AIFIRST_URL: stack.url, AIFIRST_TOKEN: agent.token!, CONNECTION: agent.connection.name,
-        CREWAI_DISABLE_TELEMETRY: 'true', CREWAI_TRACING_ENABLED: 'false', OTEL_SDK_DISABLED: 'true', CREWAI_STORAGE_DIR: join(folder, 'crewai'),
-      },
-    });
+    const child = spawn(python, [join(PACKAGE, 'tests', program), ...cases], { stdio: ['ignore', 'pipe', 'pipe'], timeout: PROGRAM_MS_MAX, env: environment() });
     const lines: Line[] = [];
     let [rest, problems] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -84,9 +87,26 @@ interface Line { readonly case: string; readonly ok: boolean; readonly said?: Bo
     expect(readFileSync(join(agent.root, 'once.txt'), 'utf8')).toBe('line\nline\n');
   }, PROGRAM_MS_MAX);
 
+  it('does what the first example of its document says', () => {
+    const example = /<!-- test: python example -->\n```python\n([^]*?)```/.exec(readFileSync(join(ROOT, 'docs/python.md'), 'utf8'))![1]!;
+    const { stdout, stderr, status } = spawnSync(python, ['-c', example.replaceAll('"workspace"', JSON.stringify(agent.connection.name))], { encoding: 'utf8', env: environment(), timeout: PROGRAM_MS_MAX });
+    expect([status, stdout, stderr]).toEqual([0, 'completed\n', '']);
+    expect(readFileSync(join(agent.root, 'letters/42.txt'), 'utf8')).toBe('Dear Ada, …');
+  }, PROGRAM_MS_MAX);
+
   it('gives capabilities as tools, and does everything without blocking too', async () => {
     const cases = ['as_tools', 'asynchronous'];
     expect(await run('against_server.py', cases)).toEqual(fine(...cases));
+  }, PROGRAM_MS_MAX);
+
+  (hasFrameworks ? it : it.skip)('serves real agents of AutoGen and CrewAI: what they do is recorded, what fails they can read, nothing is left out', async () => {
+    const cases = ['autogen_agent', 'crewai_agent'];
+    expect(await run('frameworks_against_server.py', cases)).toEqual(fine(...cases));
+    for (const framework of ['autogen', 'crewai']) {
+      expect(readFileSync(join(agent.root, `${framework}.txt`), 'utf8')).toBe('by an agent!!');
+      const workflows = await agent.all(`/v1/workflows?label=framework=${framework}`);
+      expect(workflows.map(({ status, labels }: Body) => [status, labels.via])).toEqual([['completed', 'python'], ['completed', 'python'], ['rolledBack', 'python'], ['completed', 'python'], ['completed', 'python']]);
+    }
   }, PROGRAM_MS_MAX);
 
   it('goes on over a restart of the server, with every event once', async () => {

@@ -174,7 +174,8 @@ def live(client: Client) -> object:
 
 def repeated(client: Client) -> object:
     """The answer to the first is lost after it was taken; the same key finds it."""
-    key, lost = str(uuid.uuid4()), []
+    key = str(uuid.uuid4())
+    lost: list[str] = []
 
     class Lossy(httpx.HTTPTransport):
         def handle_request(self, request: httpx.Request) -> httpx.Response:

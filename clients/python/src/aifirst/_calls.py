@@ -8,7 +8,7 @@ import json
 import random
 import uuid
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -114,7 +114,7 @@ def request(
     """
     payload = None if body is None else encode(body)
     sent = {**({"content-type": "application/json"} if payload is not None else {}), **({"idempotency-key": key} if key is not None else {}), **(headers or {})}
-    give_up = settings.clock() + settings.retry_for
+    give_up = settings.clock() + settings.retry_for + patience
     pause = _FIRST_PAUSE
     while True:
         wanted: float | None = None
@@ -229,7 +229,7 @@ _PREFER_MAX = 30
 def body_of(intent: IntentLike) -> Mapping[str, Any]:
     if isinstance(intent, Intent):
         return intent.to_dict()
-    return {"planId": intent.id} if isinstance(intent, Plan) else intent
+    return {"planId": intent.id} if isinstance(intent, Plan) else dict(intent)
 
 
 def new_key() -> str:
@@ -373,7 +373,12 @@ def wait(settings: Settings, id: str, give_up: float, seconds: float) -> Call[Wo
     """Until it has ended or waits for somebody. By live events, and where these do not come through, by asking again."""
     last, breaks, pause = "", 0, 0.05
     while True:
-        found = yield from workflow(settings, id)
+        left = max(1.0, give_up - settings.clock())
+        hurried = replace(settings, timeout=min(settings.timeout, left), retry_for=min(settings.retry_for, left))
+        try:
+            found = yield from workflow(hurried, id)
+        except Unavailable as error:
+            raise error.again(workflow_id=id) from error
         if found.ended or found.parked:
             return found
         left = give_up - settings.clock()
@@ -517,6 +522,10 @@ def call_tool(settings: Settings, capability: str, arguments: Mapping[str, Any],
             error.code, error.detail, pointer=problems[0].pointer, status=error.status, errors=problems,
             advice=f"Nothing was done. {takes}", document=error.document,
         ) from error  # fmt: skip
+    except Unavailable as error:
+        # Why: whoever calls a tool has no key to call it again with, and would act twice.
+        went_on = f"Workflow {error.workflow_id} was taken and goes on" if error.workflow_id is not None else "It is not known whether it was done"
+        raise error.again(advice=f"{went_on}: look before it is called again.") from error
     return done.output(_STEP)
 
 

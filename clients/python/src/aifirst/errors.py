@@ -87,7 +87,8 @@ class Unavailable(AiFirstError):
     """The server did not answer, or asked to come back later, for as long as was tried.
 
     `retry_after` is what it asked for last, in seconds. Whether a call that acts has acted is not known: the same call
-    with the same idempotency key (`idempotency_key`, where there is one) finds out and never acts twice.
+    with the same idempotency key (`idempotency_key`, where there is one) finds out and never acts twice. `workflow_id`
+    is there if the intent had been taken and only its end could not be waited for.
     """
 
     def __init__(
@@ -97,15 +98,30 @@ class Unavailable(AiFirstError):
         *,
         retry_after: float | None = None,
         idempotency_key: str | None = None,
+        workflow_id: str | None = None,
         status: int | None = None,
         errors: tuple[Problem, ...] = (),
+        advice: str | None = None,
         document: Mapping[str, Any] | None = None,
     ) -> None:
         self.retry_after = retry_after
         self.idempotency_key = idempotency_key
-        again = "Try again later" if retry_after is None else f"Try again after {retry_after:g} s"
-        same = "" if idempotency_key is None else f", with idempotency_key={idempotency_key!r}: it is not known whether the call was taken, and under its key it acts once"
-        super().__init__(code, detail, status=status, errors=errors, advice=f"{again}{same}.", document=document)
+        self.workflow_id = workflow_id
+        later = "later" if retry_after is None else f"after {retry_after:g} s"
+        if advice is None and workflow_id is not None:
+            advice = f"Workflow {workflow_id} was taken and goes on: wait for it again {later}, and do not hand it in again."
+        elif advice is None and idempotency_key is not None:
+            advice = f"Try again {later}, with idempotency_key={idempotency_key!r}: it is not known whether the call was taken, and under its key it acts once."
+        elif advice is None:
+            advice = f"Try again {later}."
+        super().__init__(code, detail, status=status, errors=errors, advice=advice, document=document)
+
+    def again(self, *, workflow_id: str | None = None, advice: str | None = None) -> Unavailable:
+        """The same, with more that is known."""
+        return Unavailable(
+            self.code, self.detail, retry_after=self.retry_after, idempotency_key=self.idempotency_key, workflow_id=workflow_id or self.workflow_id,
+            status=self.status, errors=self.errors, advice=advice, document=self.document,
+        )  # fmt: skip
 
 
 class WaitTimeout(AiFirstError, TimeoutError):
