@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import logging
 import pickle
 import time
@@ -64,6 +65,13 @@ def test_a_refusal_is_an_exception_of_its_kind(status: int, code: str, kind: typ
 def test_what_is_no_runtime_is_told_as_such(answer: Answer) -> None:
     with scripted(answer) as server, client(server.url) as calls, pytest.raises(AiFirstError, match="is this the address of the runtime"):
         calls.workflow(ID)
+
+
+@pytest.mark.parametrize("body", [{}, {"status": "ok"}, {**workflow().body, "steps": [7]}, {**workflow().body, "createdAt": "yesterday"}])
+def test_an_answer_of_another_shape_is_told_as_such(body: Any) -> None:
+    with scripted(Answer(200, body)) as server, client(server.url) as calls, pytest.raises(AiFirstError, match="is this the address of the runtime") as caught:
+        calls.workflow(ID)
+    assert caught.value.code == "UNREADABLE"
 
 
 @pytest.mark.parametrize("id", ["../agents", "a/b", "%2e%2e", "a?tenant=x", "ä", "a#b"])
@@ -293,6 +301,14 @@ def test_who_stops_listening_lets_go_of_the_connection() -> None:
 
 
 # --- the asynchronous client is the same --------------------------------------------------------------------------------
+
+
+def test_both_clients_have_the_same_calls() -> None:
+    def calls(kind: type) -> dict[str, list[tuple[str, Any, Any]]]:
+        named = {name: value for name, value in vars(kind).items() if callable(value) and not name.startswith("_") and name not in ("close", "aclose")}
+        return {name: [(one.name, one.kind, one.default) for one in inspect.signature(value).parameters.values()] for name, value in named.items()}
+
+    assert calls(Client) == calls(AsyncClient) and len(calls(Client)) == 13
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

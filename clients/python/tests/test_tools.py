@@ -68,6 +68,14 @@ def test_who_does_not_know_whether_it_was_done_is_told_to_look() -> None:
     assert str(caught.value).endswith("\nIt is not known whether it was done: look before it is called again.") and caught.value.idempotency_key is not None
 
 
+def test_who_was_turned_away_after_an_answer_was_lost_does_not_know_either() -> None:
+    turned_away = problem(429, "RATE_LIMITED", headers={"retry-after": "90"})
+    with scripted(CAPABILITIES, LISTED, Answer(cut=True), turned_away) as server, Client(server.url, "t", retry_for=10) as client, pytest.raises(Unavailable, match="It is not known"):
+        tools(client)[0](path="a")
+    with scripted(CAPABILITIES, LISTED, turned_away) as server, Client(server.url, "t", retry_for=10) as client, pytest.raises(Unavailable, match="Nothing was done: call it again later"):
+        tools(client)[0](path="a")
+
+
 @pytest.mark.parametrize(("body", "said"), [({"error": {"code": -32603, "message": "UNAVAILABLE: later"}}, "UNAVAILABLE: later"), ({}, "could not be read")])
 def test_a_list_that_is_none_is_told(body: dict[str, Any], said: str) -> None:
     with scripted(CAPABILITIES, Answer(200, {"jsonrpc": "2.0", "id": 1, **body})) as server, Client(server.url, "t") as client, pytest.raises(Exception, match=said):

@@ -92,6 +92,8 @@ class Settings:
 _FIRST_PAUSE = 0.2
 _PAUSE_MAX = 10.0
 _SOON = (429, 503)
+#: Turned away at the door.
+_NOT_TAKEN = ("RATE_LIMITED", "OVERLOADED")
 #: What a proxy answers in place of a server that is being restarted.
 _GATEWAYS = (502, 504)
 
@@ -114,10 +116,12 @@ def request(
     """
     payload = None if body is None else encode(body)
     sent = {**({"content-type": "application/json"} if payload is not None else {}), **({"idempotency-key": key} if key is not None else {}), **(headers or {})}
-    give_up = settings.clock() + settings.retry_for + patience
+    give_up = settings.clock() + settings.retry_for
     pause = _FIRST_PAUSE
+    perhaps_done = False
     while True:
         wanted: float | None = None
+        began = settings.clock()
         try:
             response: Response = yield Send(method, path, settings.timeout + patience, payload, sent)
             if response.status not in _SOON and response.status not in _GATEWAYS:
@@ -125,9 +129,13 @@ def request(
             unknown = response.status in _GATEWAYS
             wanted = retry_after(response.headers)
             error = unavailable(response, wanted, key)
+            perhaps_done |= error.code not in _NOT_TAKEN
         except Broken as broken:
-            unknown = True
+            unknown = perhaps_done = True
             error = Unavailable("NO_ANSWER", f"{method} {path}: {broken}", idempotency_key=key)
+        error.perhaps_done = perhaps_done
+        # Why: what the server was asked to wait is no time in which it was away.
+        give_up += min(patience, settings.clock() - began)
         # Why at least what was asked for, and a little more: all that were turned away together do not come back together.
         wait = pause * (0.5 + settings.chance()) if wanted is None else wanted + pause * settings.chance() * 0.5
         if settings.clock() + wait > give_up:
@@ -212,6 +220,13 @@ def expect(response: Response, *statuses: int) -> Any:
     raise refused(response)
 
 
+def _read(of: Callable[[Mapping[str, Any]], T], body: Mapping[str, Any]) -> T:
+    try:
+        return of(body)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise AiFirstError("UNREADABLE", f"the answer is not of the shape that was expected ({type(error).__name__}: {error}): is this the address of the runtime, and not older than this package?") from error
+
+
 def part(id: str) -> str:
     """Of a path. An id is data: it can't lead elsewhere."""
     if not isinstance(id, str) or id in ("", ".", ".."):
@@ -246,7 +261,7 @@ def submit(settings: Settings, intent: IntentLike, key: str | None, wait: float 
     body = expect(response, 200, 202)
     replayed = response.headers.get("idempotent-replayed") == "true"
     if response.status == 200:
-        workflow = Workflow.of(body)
+        workflow = _read(Workflow.of, body)
         return Submitted(workflow.intent_id, workflow.id, key, replayed), workflow
     return Submitted(body["intentId"], body["workflowId"], key, replayed), None
 
@@ -280,7 +295,7 @@ def plan(settings: Settings, intent: Intent | Mapping[str, Any], timeout: float)
     while True:
         body = expect(response, 200, 202)
         if response.status == 200:
-            return Plan.of(body)
+            return _read(Plan.of, body)
         if settings.clock() + pause > give_up:
             raise AiFirstError("STILL_MAKING", f"plan {body['planId']} is not made within {timeout:g} s", advice="Nothing is done by it: ask for a plan again later.")
         yield Sleep(pause)
@@ -301,7 +316,7 @@ def id_of(workflow: Workflow | Submitted | str) -> str:
 
 
 def workflow(settings: Settings, id: str) -> Call[Workflow]:
-    return Workflow.of(expect((yield from request(settings, "GET", f"/v1/workflows/{part(id)}")), 200))
+    return _read(Workflow.of, expect((yield from request(settings, "GET", f"/v1/workflows/{part(id)}")), 200))
 
 
 def pages(settings: Settings, path: str) -> Call[list[Any]]:
@@ -317,11 +332,11 @@ def pages(settings: Settings, path: str) -> Call[list[Any]]:
 
 
 def events(settings: Settings, id: str) -> Call[list[Event]]:
-    return [Event.of(one) for one in (yield from pages(settings, f"/v1/workflows/{part(id)}/events"))]
+    return [_read(Event.of, one) for one in (yield from pages(settings, f"/v1/workflows/{part(id)}/events"))]
 
 
 def capabilities(settings: Settings) -> Call[list[Capability]]:
-    return [Capability.of(one) for one in (yield from pages(settings, "/v1/capabilities"))]
+    return [_read(Capability.of, one) for one in (yield from pages(settings, "/v1/capabilities"))]
 
 
 #: Where an order has already led to when its repeat is refused: then the first one was taken, and only its answer lost.
@@ -337,7 +352,7 @@ def order(settings: Settings, what: str, id: str, body: Mapping[str, Any], timeo
     repeated: list[bool] = []
     response = yield from request(settings, "POST", f"/v1/workflows/{part(id)}/{what}", body, on_repeat=lambda: repeated.append(True))
     try:
-        found = Workflow.of(expect(response, 202))
+        found = _read(Workflow.of, expect(response, 202))
     except Conflict:
         if not repeated:
             raise
@@ -448,7 +463,7 @@ def live(settings: Settings, id: str, after: int) -> Call[None]:
                         break
                     came = True
                     for one in parser.feed(chunk):
-                        event = Event.of(json.loads(one.data))
+                        event = _read(Event.of, json.loads(one.data))
                         over = event.type == _ENDED_TYPE
                         if event.sequence > last:
                             last = event.sequence
@@ -524,6 +539,8 @@ def call_tool(settings: Settings, capability: str, arguments: Mapping[str, Any],
         ) from error  # fmt: skip
     except Unavailable as error:
         # Why: whoever calls a tool has no key to call it again with, and would act twice.
+        if error.workflow_id is None and not error.perhaps_done:
+            raise error.again(advice="Nothing was done: call it again later.") from error
         went_on = f"Workflow {error.workflow_id} was taken and goes on" if error.workflow_id is not None else "It is not known whether it was done"
         raise error.again(advice=f"{went_on}: look before it is called again.") from error
     return done.output(_STEP)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .client import Client
-from .errors import AiFirstError
+from .errors import AiFirstError, Unavailable
 from .tools import Tool, ToolDescription
 from .tools import tools as plain_tools
 
@@ -42,7 +42,7 @@ class GovernedTool(BaseTool):  # type: ignore[misc,unused-ignore]
             return json.dumps(self._tool.call(arguments), ensure_ascii=False)
         except AiFirstError as error:
             # Why without `code`: the text begins with it.
-            return ToolFailure(message=str(error), retryable=error.status == 429, details={"code": error.code})
+            return ToolFailure(message=str(error), retryable=isinstance(error, Unavailable) and not error.perhaps_done and error.workflow_id is None, details={"code": error.code})
 
 
 def _arguments(described: ToolDescription) -> type[BaseModel]:

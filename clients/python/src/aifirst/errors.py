@@ -88,8 +88,11 @@ class Unavailable(AiFirstError):
 
     `retry_after` is what it asked for last, in seconds. Whether a call that acts has acted is not known: the same call
     with the same idempotency key (`idempotency_key`, where there is one) finds out and never acts twice. `workflow_id`
-    is there if the intent had been taken and only its end could not be waited for.
+    is there if the intent had been taken and only its end could not be waited for. `perhaps_done` is False where the
+    server was only ever too busy to take it: then nothing was done.
     """
+
+    perhaps_done = True
 
     def __init__(
         self,
@@ -118,10 +121,12 @@ class Unavailable(AiFirstError):
 
     def again(self, *, workflow_id: str | None = None, advice: str | None = None) -> Unavailable:
         """The same, with more that is known."""
-        return Unavailable(
+        found = Unavailable(
             self.code, self.detail, retry_after=self.retry_after, idempotency_key=self.idempotency_key, workflow_id=workflow_id or self.workflow_id,
             status=self.status, errors=self.errors, advice=advice, document=self.document,
         )  # fmt: skip
+        found.perhaps_done = self.perhaps_done
+        return found
 
 
 class WaitTimeout(AiFirstError, TimeoutError):
