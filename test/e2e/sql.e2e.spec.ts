@@ -70,7 +70,12 @@ describe('a database as a target', () => {
     const [one, two] = [await agent.run([execute('a', 'UPDATE customer SET credit = credit + 1 WHERE id = 2')]), await agent.run([execute('a', 'UPDATE customer SET credit = credit + 1 WHERE id = 3')])];
     await db.query('UPDATE customer SET credit = 77 WHERE id = 3');
     const { stack } = running;
-    await stack.admin.must(202, 'POST', `/v1/workflows/${one.id}/rollback`, { body: { reason: 'a mistake' } });
+    // Why the digest: the other one has changed the same table since.
+    const { digest, dependents } = await stack.admin.must(200, 'POST', `/v1/workflows/${one.id}/rollback`, { body: { preview: true } });
+    expect(dependents).toMatchObject([{ workflow: two.id, step: 'a', kind: 'overwrote', resource: 'sql://crm/public.customer', blocks: true }]);
+    await stack.admin.must(202, 'POST', `/v1/workflows/${one.id}/rollback`, { body: { reason: 'a mistake', digest } });
+    const shown = await stack.admin.must(200, 'POST', `/v1/workflows/${two.id}/rollback`, { body: { preview: true } });
+    expect(shown.steps).toMatchObject([{ id: 'a', outcome: 'wouldBlock', conflicts: [{ resource: 'sql://crm/public.customer', before: { id: 3, credit: 30 }, after: { id: 3, credit: 31 }, current: { id: 3, credit: 77 } }] }]);
     await stack.admin.must(202, 'POST', `/v1/workflows/${two.id}/rollback`, { body: { reason: 'a mistake' } });
     expectStatus(await agent.reaches(one.id, ['rolledBack', 'rollbackBlocked']), 'rolledBack');
     const blocked = await agent.reaches(two.id, ['rolledBack', 'rollbackBlocked']);

@@ -87,7 +87,9 @@ describe('an interactive transaction', () => {
     const three = await begun(agent);
     await write(three);
     expect(shown(await commit(agent, three))).toBe('200 completed');
-    await world.stack.admin.must(202, 'POST', `/v1/workflows/${three}/rollback`, { body: { reason: 'long after' } });
+    const preview = await world.stack.admin.must(200, 'POST', `/v1/workflows/${three}/rollback`, { body: { reason: 'long after', preview: true } });
+    expect(preview.steps.map(({ id }: Body) => id)).toEqual(expect.arrayContaining(['a', 'b', 'c']));
+    await world.stack.admin.must(202, 'POST', `/v1/workflows/${three}/rollback`, { body: { reason: 'long after', digest: preview.digest } });
     expectStatus(await agent.rest(three), 'rolledBack');
     expect(treeOf(agent.root)).toEqual(before);
     const modest = await world.stack.agent({ connection: agent.connection, capabilities: ['fs.*'] });

@@ -149,6 +149,7 @@ const ownViews = (process: SimProcess, views: WorkflowViews): WorkflowViews => (
   open: (after, limit) => process.guard(() => views.open(after, limit)),
   doubt: ids => process.guard(() => views.doubt(ids)),
   find: (tenant, id) => process.guard(() => views.find(tenant, id)),
+  touching: filter => process.guard(() => views.touching(filter)),
   list: filter => process.guard(() => views.list(filter)),
   forget: before => process.guard(() => views.forget(before)),
   close: () => views.close(),

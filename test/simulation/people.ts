@@ -72,7 +72,8 @@ export class People {
     if (random.happens(0.3) && await this.settle(state)) return;
     const by = random.happens(0.3) ? state.start.agent : People.admin(state.tenant);
     const order = random.pick(['rollback', 'cancel', 'pause', 'resume', 'resume'] as const);
-    await this.give(state, by, order === 'resume' ? { order, ...(random.happens(0.3) ? { failedStep: 'skip' } : {}) } : { order, reason: 'why not' });
+    if (order === 'resume') await this.give(state, by, { order, ...(random.happens(0.3) ? { failedStep: 'skip' } : {}) });
+    else await this.give(state, by, { order, reason: 'why not', ...(order === 'rollback' && random.happens(0.3) ? { onConflict: 'skip' } : {}) });
   }
 
   /** Decides what a parked workflow waits for, by what is true at the target. @returns false: there is nothing to decide */
@@ -93,7 +94,7 @@ export class People {
     if (state.status === 'paused' && !['KILL_SWITCH', 'AGENT_SUSPENDED'].includes(state.paused!.code)) {
       return this.give(state, by, this.random.pick<WorkflowOrder>([{ order: 'rollback', reason: 'enough' }, { order: 'resume', failedStep: 'skip' }, { order: 'resume', failedStep: 'retry' }]));
     }
-    if (state.status === 'rollbackBlocked') return this.give(state, by, { order: 'rollback', reason: 'try again' });
+    if (state.status === 'rollbackBlocked') return this.give(state, by, { order: 'rollback', reason: 'try again', ...(this.random.happens(0.4) ? { onConflict: 'skip' } : {}) });
     return false;
   }
 

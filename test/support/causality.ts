@@ -1,6 +1,6 @@
 import type { AuditedEvent } from './audit-log';
 
-const OUTCOMES = ['step-succeeded', 'step-failed', 'step-unknown', 'step-did-not-happen', 'step-undone', 'step-undo-blocked'].map(name => `aifirst.workflow.${name}.v1`);
+const OUTCOMES = ['step-succeeded', 'step-failed', 'step-unknown', 'step-did-not-happen', 'step-undone', 'step-undo-blocked', 'step-undo-skipped'].map(name => `aifirst.workflow.${name}.v1`);
 const STARTED = 'aifirst.workflow.step-started.v1';
 const UNDO_STARTED = 'aifirst.workflow.step-undo-started.v1';
 const DECIDED = 'aifirst.workflow.policy-decided.v1';

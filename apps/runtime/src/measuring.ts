@@ -8,8 +8,9 @@ import { systemClock } from './clock';
 import { subscribing } from './subscribing';
 
 const SETTLED: Readonly<Record<string, string>> = {
-  StepSucceeded: 'succeeded', StepFailed: 'failed', StepUnknown: 'unknown', StepSkipped: 'skipped', StepUndone: 'undone', StepUndoBlocked: 'undoBlocked',
+  StepSucceeded: 'succeeded', StepFailed: 'failed', StepUnknown: 'unknown', StepSkipped: 'skipped', StepUndone: 'undone', StepUndoBlocked: 'undoBlocked', StepUndoSkipped: 'undoSkipped',
 };
+const UNDO_SETTLED: readonly string[] = ['StepUndone', 'StepUndoBlocked', 'StepUndoSkipped'];
 const PARKED: Readonly<Record<string, string>> = { WorkflowPaused: 'paused', RollbackParked: 'rollbackBlocked' };
 
 /**
@@ -31,7 +32,7 @@ export const orchestratorTelemetry = (metrics: Metrics, tracing: Tracing): Orche
     if (settled !== undefined && 'index' in fact) {
       const { capability } = workflow.start.steps[fact.index]!;
       metrics.steps.add(1, { capability, status: settled });
-      const isUndo = settled === 'undone' || settled === 'undoBlocked';
+      const isUndo = UNDO_SETTLED.includes(fact.name);
       const startedAt = startOf(workflow, fact.index, isUndo ? 'undo' : 'forward', before);
       if (startedAt !== undefined) {
         metrics.stepDuration.record((at - startedAt) / 1000, { capability, status: settled });
@@ -78,7 +79,7 @@ function recordFact(tracing: Tracing, fact: Fact, workflow: Workflow, at: number
     if (isOrdered(workflow)) tracing.record({ name: 'rollback', traceparent, parent: SPANS.workflow(id), startedAt: workflow.rollback!.since, endedAt: at, attributes: { ...attributes, 'aifirst.status': fact.status } });
     else whole(fact.status);
   } else if ((settled !== undefined || fact.name === 'StepDidNotHappen') && 'index' in fact) {
-    const direction = fact.name === 'StepUndone' || fact.name === 'StepUndoBlocked' ? 'undo' : 'forward';
+    const direction = UNDO_SETTLED.includes(fact.name) ? 'undo' : 'forward';
     const startedAt = startOf(workflow, fact.index, direction, before);
     // Why not while it is unknown: the same step will be settled yet.
     if (startedAt === undefined || fact.name === 'StepUnknown' || !('generation' in fact)) return;

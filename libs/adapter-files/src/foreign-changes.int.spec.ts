@@ -254,7 +254,7 @@ describe('somebody else in the last instant', () => {
 
   it('keeps what they put where a move has just been taken back, and the undo goes on when it is gone', async () => {
     const { done } = await carryOut(new FilesAdapter(), aFileCall(root, 'fs.move', { path: 'a/one', to: 'a/b/one' }));
-    fs.symlinkSync('/etc/passwd', `${root}/theirs`);
+    fs.symlinkSync(`${root}/a/b`, `${root}/theirs`);
     const inode = fs.statSync(`${root}/a/b/one`).ino;
     const swap = (): void => { fs.renameSync(`${root}/a/one`, `${root}/ours`); fs.renameSync(`${root}/theirs`, `${root}/a/one`); };
     const adapter = new FilesAdapter({ boundary: at => { if (at === 'undo.moved' && fs.existsSync(`${root}/theirs`)) swap(); } });

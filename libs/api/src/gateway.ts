@@ -19,6 +19,7 @@ import { IntentIntake } from './intake/intent-intake';
 import { IntentTopicIntake, type IntentTopicOptions } from './kafka-intake/intent-topic-intake';
 import { McpService } from './mcp/mcp-service';
 import { Plans } from './plans/plans';
+import { Rollbacks } from './rollbacks/rollbacks';
 import { CONTROLLERS, ROUTES } from './routes';
 import { EventStreams } from './routes/event-streams';
 import { GatewayIds } from './routes/gateway-ids';
@@ -27,6 +28,7 @@ import { SystemPages, type ReadinessCheck } from './routes/system.controller';
 import { Unsealing } from './routes/unsealing';
 import { Transactions } from './transactions/transactions';
 import type { CatchUpPace } from './views/catch-up';
+import type { BaseOf } from './views/touches';
 import { WorkflowProjection } from './views/workflow-projection';
 import type { WorkflowViews } from './views/workflow-views';
 
@@ -100,6 +102,7 @@ interface Parts {
   readonly capabilities: Capabilities;
   readonly intake: IntentIntake;
   readonly plans: Plans;
+  readonly rollbacks: Rollbacks;
   readonly transactions: Transactions;
   readonly projection: WorkflowProjection;
   readonly streams: EventStreams;
@@ -114,8 +117,9 @@ function partsOf(deps: GatewayDeps): Parts {
   const writer = new LogWriter(log, { before: () => crashPoint('gateway.intent.before'), after: () => crashPoint('gateway.intent.after') });
   const identity = new Identity({ writer, clock, ids, query, adminToken });
   const { neighbours } = identity;
+  const baseOf: BaseOf = (tenant, connection) => identity.connections.find(tenant, connection)?.data.lockBase ?? undefined;
   const projection = new WorkflowProjection({
-    views, bus, log, neighbours, clock, logger, sendAgain: intents => intake.sendAgain(intents), ...(deps.catchUp === undefined ? {} : { pace: deps.catchUp }), ...(deps.viewsGroup === undefined ? {} : { group: deps.viewsGroup }),
+    views, bus, log, neighbours, clock, logger, baseOf, sendAgain: intents => intake.sendAgain(intents), ...(deps.catchUp === undefined ? {} : { pace: deps.catchUp }), ...(deps.viewsGroup === undefined ? {} : { group: deps.viewsGroup }),
   });
   const capabilities = new Capabilities(neighbours, clock, logger);
   const idempotencyMs = (deps.idempotencyDays ?? IDEMPOTENCY_DAYS) * DAY_MS;
@@ -123,14 +127,17 @@ function partsOf(deps: GatewayDeps): Parts {
     identity, writer, capabilities, vault, clock, ids, idempotencyMs, planOf: (principal, id) => plans.runnable(principal, id), onAccepted: intent => projection.addPending(intent),
   });
   const plans = new Plans({ identity, writer, capabilities, vault, clock, ids, logger, intake: () => intake });
+  const rollbacks = new Rollbacks({
+    neighbours, vault, clock, baseOf, capability: name => capabilities.find(name), touching: filter => projection.touching(filter), all: (tenant, workflows) => projection.all(tenant, workflows),
+  });
   const intentTopic = deps.intentTopic === undefined ? null : new IntentTopicIntake(deps.intentTopic, { intake, identity, writer, clock, ids, logger, idempotencyMs });
   const unsealing = new Unsealing(vault);
   const mcp = new McpService({ identity, capabilities, intake, plans, projection, unsealing, vault, clock, ids, logger }, { version: deps.version, origins: deps.mcpOrigins ?? [], ids });
-  return { identity, capabilities, intake, plans, transactions: new Transactions({ identity, intake, projection }), projection, writer, intentTopic, unsealing, mcp, streams: new EventStreams({ identity, projection, clock, logger }) };
+  return { identity, capabilities, intake, plans, rollbacks, transactions: new Transactions({ identity, intake, projection }), projection, writer, intentTopic, unsealing, mcp, streams: new EventStreams({ identity, projection, clock, logger }) };
 }
 
 /** The gateway as a Nest module: its controllers over parts that are made already. */
-function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, plans, transactions, projection, streams, intentTopic, unsealing, mcp }: Parts): DynamicModule {
+function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, plans, rollbacks, transactions, projection, streams, intentTopic, unsealing, mcp }: Parts): DynamicModule {
   const documents = { openapi: rendered(() => openapi(ROUTES, deps.version)), asyncapi: rendered(() => asyncapi(MESSAGES, deps.version)) };
   const own: ReadinessCheck[] = [
     { name: 'gateway.capabilities', check: () => (capabilities.isLoaded() ? null : 'the adapters have not said yet what they can do') },
@@ -143,7 +150,7 @@ function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, plan
     controllers: [...CONTROLLERS],
     providers: [
       provide(Identity as Type<Identity>, identity), provide(Capabilities as Type<Capabilities>, capabilities), provide(IntentIntake as Type<IntentIntake>, intake),
-      provide(Plans as Type<Plans>, plans), provide(Transactions as unknown as Type<Transactions>, transactions), provide(WorkflowProjection as Type<WorkflowProjection>, projection), provide(EventStreams as Type<EventStreams>, streams), provide(GatewayIds as Type<GatewayIds>, new GatewayIds(deps.ids)),
+      provide(Plans as Type<Plans>, plans), provide(Rollbacks as Type<Rollbacks>, rollbacks), provide(Transactions as unknown as Type<Transactions>, transactions), provide(WorkflowProjection as Type<WorkflowProjection>, projection), provide(EventStreams as Type<EventStreams>, streams), provide(GatewayIds as Type<GatewayIds>, new GatewayIds(deps.ids)),
       provide(Unsealing as Type<Unsealing>, unsealing), provide(McpService as unknown as Type<McpService>, mcp), provide(DeadLetterOffices as Type<DeadLetterOffices>, new DeadLetterOffices(deps.query)),
       provide(SystemPages as Type<SystemPages>, new SystemPages([...own, ...deps.readiness], deps.metrics, documents)),
     ],

@@ -16,7 +16,7 @@ export interface GatewayQuestions {
 }
 
 export interface OrchestratorQuestions {
-  /** Answers when the order is durable; `sequence` is that of the last fact it made. @throws Refusal NOT_FOUND, WRONG_STATE { status }, UNKNOWN_STEP; of `addStep` and `commit` also FORBIDDEN, IDEMPOTENCY_CONFLICT, TOO_LARGE */
+  /** Answers when the order is durable; `sequence` is that of the last fact it made. @throws Refusal NOT_FOUND, WRONG_STATE { status }, UNKNOWN_STEP, PLAN_STALE (`facts` of a rollback); of `addStep` and `commit` also FORBIDDEN, IDEMPOTENCY_CONFLICT, TOO_LARGE */
   order: [{ tenant: string; workflow: string; by: PrincipalRef; order: WorkflowOrder }, { sequence: number }];
   /** The facts of a workflow after a sequence, in order. */
   facts: [{ tenant: string; workflow: string; after: number; limit: number }, { items: CloudEvent[] }];

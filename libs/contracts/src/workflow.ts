@@ -50,11 +50,13 @@ export type WorkflowFact =
   /** Proven not to have happened: the next start has the next generation. */
   | { readonly name: 'StepDidNotHappen'; readonly step: string; readonly index: number; readonly generation: number; readonly by?: string }
   | { readonly name: 'StepSkipped'; readonly step: string; readonly index: number; readonly why: string }
-  | { readonly name: 'RollbackStarted'; readonly reason: string; readonly by: string; readonly code: string; /** Code `DIED`: what it yields for, and waits for before it starts again. */ readonly wanted?: readonly Lock[] }
+  | { readonly name: 'RollbackStarted'; readonly reason: string; readonly by: string; readonly code: string; /** Code `DIED`: what it yields for, and waits for before it starts again. */ readonly wanted?: readonly Lock[]; /** `skip`: what is in the way of an undo leaves that step standing. Absent: it blocks. */ readonly onConflict?: 'skip' }
   | { readonly name: 'StepUndoStarted'; readonly step: string; readonly index: number; readonly generation: number; readonly attempt: number; readonly decision: string }
   | { readonly name: 'StepUndoUnknown'; readonly step: string; readonly index: number; readonly generation: number; readonly attempt: number; readonly probe: number; readonly error: StepError }
   | { readonly name: 'StepUndone'; readonly step: string; readonly index: number; readonly generation: number; readonly verified: boolean; readonly reason: string | null }
   | { readonly name: 'StepUndoBlocked'; readonly step: string; readonly index: number; readonly generation: number; readonly code: string; readonly reason: string; readonly conflict: Conflict | null }
+  /** What would have blocked the undo was to be left out: the step stands, and the others are undone. */
+  | { readonly name: 'StepUndoSkipped'; readonly step: string; readonly index: number; readonly generation: number; readonly code: string; readonly reason: string; readonly conflict: Conflict | null }
   | { readonly name: 'WorkflowPaused'; readonly code: string; readonly reason: string; readonly by: string; /** A step failed and `onFailure` is `pause`. */ readonly failed: boolean; /** Code `KILL_SWITCH`: which. */ readonly killSwitch?: string }
   | { readonly name: 'WorkflowResumed'; readonly by: string; readonly failedStep: 'retry' | 'skip' | null }
   | { readonly name: 'RollbackParked'; readonly code: string; readonly reason: string }
@@ -115,7 +117,8 @@ export interface StepView {
 
 /** A person's or an agent's word about a workflow, by `ServiceQuery` to the orchestrator: answered, or `Refusal` with `WRONG_STATE`. */
 export type WorkflowOrder =
-  | { readonly order: 'rollback'; readonly reason: string }
+  /** `onConflict` absent: `block`. `facts`: only while it has just so many, else `PLAN_STALE`: what was looked at is what is taken back. */
+  | { readonly order: 'rollback'; readonly reason: string; readonly onConflict?: 'block' | 'skip'; readonly facts?: number }
   | { readonly order: 'cancel'; readonly reason?: string }
   | { readonly order: 'pause'; readonly reason?: string }
   | { readonly order: 'resume'; readonly failedStep?: 'retry' | 'skip' }

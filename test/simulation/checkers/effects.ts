@@ -53,6 +53,7 @@ export function disagreements(state: Workflow, effects: Effects, settled: boolea
     if (step.status === 'succeeded') {
       allowed.add(key);
       if (touches(capability) && effects.of(key) !== undefined && !effects.stands(key)) wrong.push(`${key} is said to stand but was taken back`);
+      if (settled && state.status === 'rolledBack' && touches(capability) && step.undo?.status !== 'skipped') wrong.push(`${key} stands in a workflow that is rolled back, and nobody has left it out`);
     }
     if (['running', 'unknown', 'undoing', 'undoBlocked'].includes(step.status)) {
       allowed.add(key);

@@ -86,6 +86,9 @@ export class LiveChecks {
         if (writes && this.effects.stands(key('forward'))) this.wrong('undo is exact', `${key('undo')} is said to be undone and is not`);
         break;
       case 'StepUndoBlocked': this.isBlockedByOthers(key('undo'), String(fact['code']), after.id); break;
+      case 'StepUndoSkipped':
+        if (after.rollback?.onConflict !== 'skip') this.wrong('undo in order', `${key('undo')} is left out and nobody has asked for that`);
+        break;
       case 'LocksTaken': this.takers.add(after.id); break;
       case 'StepAdded': if (before?.closing !== false || !['running', 'awaitingApproval'].includes(before.status)) this.wrong('transactions', `${after.id} takes a step while it is \`${before?.status ?? 'nothing'}\``); break;
       case 'RollbackStarted':

@@ -54,6 +54,7 @@ export class FactLines {
       case 'step-undo-unknown': return of('unknown', ['yellow'], capability, 'the target is being asked whether the undo happened');
       case 'step-undone': return of('undone', ['green'], capability, data['verified'] === true ? green('verified') : yellow('not verified'), reason);
       case 'step-undo-blocked': return of('undo blocked', ['red'], capability, line`${bold(textOf(data['code']))}: ${reason}`, conflictText(objectOf(data['conflict'])));
+      case 'step-undo-skipped': return of('left standing', ['yellow'], capability, line`${bold(textOf(data['code']))}: ${reason}`, conflictText(objectOf(data['conflict'])));
       case 'workflow-paused': return of('paused', ['yellow', 'bold'], line`${bold(textOf(data['code']))}: ${reason}`);
       case 'workflow-resumed': return of('resumed', ['bold'], byText(data));
       case 'workflow-restarted': return of('restarted', ['yellow'], 'an older workflow needs the same resources; all begins again');

@@ -62,6 +62,9 @@ const change: JsonObject = { anyOf: [
   open({ kind: { const: 'rows' }, resource: text(), inserted: whole(), updated: whole(), deleted: whole(), rows: listOf(open({ before: orNull({ type: 'object' }), after: orNull({ type: 'object' }) })) }),
 ] };
 
+/** A step of another workflow that came after. */
+const dependent = open({ workflow: uuid, step: text(), agent: text(), kind: oneOf('overwrote', 'read'), resource: text(), at: time, blocks: flag });
+
 export const JWK: JsonObject = { type: 'object', description: 'a public key (RFC 7517): OKP Ed25519 or EC P-256' };
 export const LIMITS: JsonObject = shape({ requestsPerMinute: whole(1, { maximum: 1_000_000 }) }, ['requestsPerMinute']);
 export const REPEAT_WINDOW: JsonObject = { anyOf: [whole(1, { maximum: 86_400_000 }), { type: 'null' }] };
@@ -95,6 +98,18 @@ export const COMPONENTS = {
       previewError: open({ code: text(), detail: text('why there is no preview') }), undo: open({ how: oneOf('exact', 'compensating', 'none'), detail: text() }),
     }, ['previewError'])),
     pointOfNoReturn: orNull(text('the first step after which not everything can be undone')), createdAt: time, expiresAt: time,
+  }),
+  RollbackPreview: open({
+    workflow: uuid, status: oneOf(...WORKFLOW_STATUSES), digest: text('of what is shown: a rollback with it does just that, or answers `PLAN_STALE`'), onConflict: oneOf('block', 'skip'),
+    steps: listOf(open({
+      order: whole(1), id: text(), capability: text(), outcome: oneOf('wouldUndo', 'nothingToDo', 'wouldBlock', 'irreversible', 'cannotTell'), summary: text(),
+      conflicts: { anyOf: [
+        listOf(open({ resource: text(), what: text(), expected: text(), found: text(), before: { description: 'before the step; null: it was not there' }, after: { description: 'after the step' }, current: { description: 'as it is now' } })),
+        open({ sealed: { const: true } }),
+      ] },
+      truncated: flag, reason: orNull(text('why it would not be undone, or why that can not be told')),
+    })),
+    dependents: listOf(dependent), dependentsTruncated: flag,
   }),
   PlanInTheMaking: open({ planId: uuid, status: { const: 'making' }, createdAt: time, expiresAt: time }),
   CloudEvent: open({

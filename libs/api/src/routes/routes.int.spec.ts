@@ -288,7 +288,7 @@ describe('the REST interface', () => {
       gateway.orchestrator.onOrder = () => new Refusal({ code: 'WRONG_STATE', detail: 'a workflow that is `completed` can not be paused' }, { status: 'completed' });
       expect(await call('POST', `/v1/workflows/${id}/pause`)).toMatchObject({ status: 409, body: { status: 409, code: 'WRONG_STATE', workflowStatus: 'completed' } });
     });
-    it.each([['cascade', true], ['preview', true], ['onConflict', 'skip'], ['onConflict', 'force']])('are not rolled back with %s %s yet', async (option, value) => {
+    it.each([['cascade', true], ['onConflict', 'force']])('are not rolled back with %s %s yet', async (option, value) => {
       const id = await submitted();
       expect(await call('POST', `/v1/workflows/${id}/rollback`, { [option]: value })).toMatchObject({ status: 501, body: { code: 'NOT_IMPLEMENTED', pointer: `/${option}` } });
     });

@@ -1,11 +1,14 @@
 import { Controller } from '@nestjs/common';
 import { WORKFLOW_STATUSES, type WorkflowOrder, type WorkflowStatus, type WorkflowView } from '@aifirst/contracts';
 import { isObject, isUuid, type Json } from '@aifirst/kernel';
-import { component, oneOf, open, listOf, orNull, pageOfA, shape, text, any } from '../documents/schemas';
+import { component, flag, oneOf, open, listOf, orNull, pageOfA, shape, text, any } from '../documents/schemas';
 import { PAGE_QUERY, cursorOf, cut, limitOf, placeOf, timeOf } from '../http/page';
-import { notFound, notImplemented, refuse, refuseParameter } from '../http/problem';
+import { notFound, notImplemented, refuse, refuseField, refuseParameter } from '../http/problem';
 import { Route, STREAMED, accepted, ok, valuesOf, type Call, type Reply, type RouteDefinition } from '../http/route';
 import { Identity } from '@aifirst/identity';
+import type { OnConflict } from '../rollbacks/judged-steps';
+import { isRollbackDigest } from '../rollbacks/rollback-digest';
+import { Rollbacks } from '../rollbacks/rollbacks';
 import { WorkflowProjection } from '../views/workflow-projection';
 import type { ViewPlace } from '../views/workflow-views';
 import { EventStreams, shownEvent } from './event-streams';
@@ -18,12 +21,16 @@ const ORDER: Pick<RouteDefinition, 'tag' | 'access' | 'method'> = { tag: 'Workfl
 const ORDERED = { 202: { description: 'ordered: the workflow', schema: component('Workflow'), headers: { Location: 'the workflow' } } };
 const ORDER_REFUSALS = ['NOT_FOUND', 'WRONG_STATE', 'UNKNOWN_FIELD', 'INVALID_FIELD', 'MALFORMED_JSON'];
 const REASON = shape({ reason: text('why, for the record', { maxLength: 1_000 }) }, ['reason']);
-/** Options of roll-back that ask for what happens without them. */
-const AS_IT_IS: Readonly<Record<string, Json>> = { cascade: false, preview: false, onConflict: 'block' };
+const ROLLBACK = shape({
+  reason: text('why, for the record', { maxLength: 1_000 }), preview: { ...flag, description: 'answers with what it would do, and does nothing' },
+  onConflict: { ...oneOf('block', 'skip'), default: 'block', description: 'what becomes of a step in whose place somebody else has changed something: it waits for a person, or is left standing' },
+  digest: text('of a preview: exactly what that showed is done, or nothing'),
+}, ['reason', 'preview', 'onConflict', 'digest']);
+interface RollbackBody { readonly reason?: string; readonly preview?: boolean; readonly onConflict?: OnConflict; readonly digest?: string }
 
 @Controller()
 export class WorkflowsController {
-  constructor(private readonly projection: WorkflowProjection, private readonly identity: Identity, private readonly unsealing: Unsealing, private readonly streams: EventStreams) {}
+  constructor(private readonly projection: WorkflowProjection, private readonly identity: Identity, private readonly unsealing: Unsealing, private readonly streams: EventStreams, private readonly rollbacks: Rollbacks) {}
 
   @Route({
     method: 'GET', path: '/v1/workflows', id: 'listWorkflows', tag: 'Workflows', access: 'principal', summary: 'Workflows, newest first. An agent sees its own.',
@@ -79,10 +86,20 @@ export class WorkflowsController {
   }
 
   @Route({
-    ...ORDER, path: '/v1/workflows/:id/rollback', id: 'rollbackWorkflow', summary: 'Takes everything back, running or long finished. On `rollbackBlocked` it tries again what is left.',
-    body: { schema: REASON, optional: true, later: withoutLaterOptions }, answers: ORDERED, refusals: [...ORDER_REFUSALS, 'FORBIDDEN', 'NOT_IMPLEMENTED'],
+    ...ORDER, path: '/v1/workflows/:id/rollback', id: 'rollbackWorkflow',
+    summary: 'Takes everything back, running or long finished. On `rollbackBlocked` it tries again what is left. `preview` shows what it would do; of what has ended, `IN_USE` names the later workflows that build on it.',
+    body: { schema: ROLLBACK, optional: true, later: withoutLaterOptions },
+    answers: { 200: { description: '`preview`: what it would do', schema: component('RollbackPreview') }, ...ORDERED },
+    refusals: [...ORDER_REFUSALS, 'FORBIDDEN', 'NOT_IMPLEMENTED', 'IN_USE', 'PLAN_STALE', 'ERASED', 'OVERLOADED'],
   })
-  rollback(call: Call<{ reason?: string }>): Promise<Reply> { return this.order(call, { order: 'rollback', reason: call.body.reason ?? 'requested' }); }
+  async rollback(call: Call<RollbackBody>): Promise<Reply> {
+    const { caller: { principal }, body: { reason = 'requested', preview = false, onConflict = 'block', digest } } = call;
+    if (digest !== undefined && (preview || !isRollbackDigest(digest))) throw refuseField('/digest', preview ? 'is of a preview that was made before: leave `preview` out' : 'is not one that a preview of a rollback has answered with');
+    const view = await this.visible(call);
+    if (preview) return ok(await this.unsealing.json(call.tenant, view.id, await this.rollbacks.preview(view, principal, onConflict)));
+    const facts = await this.rollbacks.check(view, principal, digest);
+    return this.order(call, { order: 'rollback', reason, ...(onConflict === 'skip' ? { onConflict } : {}), ...(facts === undefined ? {} : { facts }) });
+  }
 
   @Route({
     ...ORDER, path: '/v1/workflows/:id/cancel', id: 'cancelWorkflow', summary: 'Before any effect ends it `cancelled`; later it acts as `onFailure` says.',
@@ -139,12 +156,12 @@ function labelOf(label: string): [string, string] {
   return [label.slice(0, cut), label.slice(cut + 1)];
 }
 
+/** Options of roll-back that are not there yet. */
 function withoutLaterOptions(body: Json): Json {
   if (!isObject(body)) throw refuse('INVALID_FIELD', 'a body is an object');
-  const kept: Record<string, Json> = {};
-  for (const [key, value] of Object.entries(body)) {
-    if (!Object.hasOwn(AS_IT_IS, key)) kept[key] = value!;
-    else if (value !== AS_IT_IS[key]) throw notImplemented(`\`${key}\` is not there yet: leave it out; a conflict blocks only the steps it concerns and names what stands in the way`, `/${key}`);
-  }
-  return kept;
+  const { cascade, ...rest } = body;
+  if (cascade !== undefined && typeof cascade !== 'boolean') throw refuseField('/cascade', 'is `true` or `false`');
+  if (cascade === true) throw notImplemented('`cascade` is not there yet: roll the dependents back one by one, the latest first; `{ "preview": true }` names them', '/cascade');
+  if (body['onConflict'] === 'force') throw notImplemented('`onConflict: force` is not there yet, as it needs approval: `skip` leaves standing what others have changed; put that right at the target', '/onConflict');
+  return rest as Json;
 }

@@ -1,8 +1,8 @@
 import type { MessageBus } from '@aifirst/bus';
 import { InProcessQuery } from '@aifirst/bus';
 import {
-  ADAPTER_HOSTS, SERVICE_OF_ADAPTER, TOPICS, eventType, type AskedPreview, type AskedStep, type AuditEntry, type CapabilityDescriptor, type CloudEvent, type DecidePlan, type DecisionOutcome, type Draft, type KillSwitch, type LockView, type Named, type PolicyPrincipal, type PolicyText, type PreviewAnswer, type PrincipalRef,
-  type PutNamed, type Role, type StartWorkflow, type StepDecision, type WorkflowFact, type WorkflowHead, type WorkflowOrder,
+  ADAPTER_HOSTS, SERVICE_OF_ADAPTER, TOPICS, eventType, type AskedPreview, type AskedStep, type AskedUndoPreview, type AuditEntry, type CapabilityDescriptor, type CloudEvent, type DecidePlan, type DecisionOutcome, type Draft, type KillSwitch, type LockView, type Named, type PolicyPrincipal, type PolicyText, type PreviewAnswer, type PrincipalRef,
+  type PutNamed, type Role, type StartWorkflow, type StepDecision, type UndoPreviewAnswer, type WorkflowFact, type WorkflowHead, type WorkflowOrder,
 } from '@aifirst/contracts';
 import { Refusal, type Clock, type Ids, type JsonObject } from '@aifirst/kernel';
 import type { Log } from '@aifirst/store';
@@ -86,6 +86,8 @@ export class FakePolicy {
   readonly asked: DecidePlan[] = [];
   /** What is decided of a step. */
   ruling: (step: AskedStep) => DecisionOutcome = ({ unresolved }) => (unresolved ? 'defer' : 'allow');
+  /** Who asks to roll back is answered so. */
+  rollbacks: DecisionOutcome = 'allow';
   version = '1-a';
   /** While set, `applyPrincipal` fails with it. */
   failure: Error | null = null;
@@ -116,6 +118,7 @@ export class FakePolicy {
       return next;
     });
     query.answer('policy', 'policySchema', () => ({ AiFirst: {} }));
+    query.answer<{ workflow: string }, Pick<StepDecision, 'outcome' | 'reason'>>('policy', 'decideRollback', () => ({ outcome: this.rollbacks, reason: this.rollbacks === 'allow' ? 'permitted' : 'no role permits `rollback`' }));
     query.answer<DecidePlan, { decisions: StepDecision[] }>('policy', 'decidePlan', question => {
       this.asked.push(question);
       return { decisions: question.steps.map(step => {
@@ -171,8 +174,16 @@ export class FakeAdapter {
   preview: (asked: AskedPreview) => PreviewAnswer | Promise<PreviewAnswer> = ({ step }) =>
     ({ preview: { summary: `does \`${step}\``, footprint: [], changes: [], truncated: false }, digest: 'hmac-sha256:00', reach: 1 });
 
+  readonly askedUndos: AskedUndoPreview[] = [];
+  /** What is shown of taking a step back. */
+  previewUndo: (asked: AskedUndoPreview) => UndoPreviewAnswer | Promise<UndoPreviewAnswer> = ({ step }) =>
+    ({ preview: { outcome: 'wouldUndo', summary: `takes \`${step}\` back`, conflicts: [], truncated: false }, digest: 'hmac-sha256:00' });
+
   attach(query: InProcessQuery): void {
-    for (const host of ADAPTER_HOSTS) query.answer<AskedPreview, PreviewAnswer>(host, 'preview', asked => { this.asked.push(asked); return this.preview(asked); });
+    for (const host of ADAPTER_HOSTS) {
+      query.answer<AskedUndoPreview, UndoPreviewAnswer>(host, 'previewUndo', asked => { this.askedUndos.push(asked); return this.previewUndo(asked); });
+      query.answer<AskedPreview, PreviewAnswer>(host, 'preview', asked => { this.asked.push(asked); return this.preview(asked); });
+    }
   }
 }
 

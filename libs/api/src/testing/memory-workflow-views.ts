@@ -1,11 +1,13 @@
 import type { Positions } from '@aifirst/store';
 import type { WorkflowView } from '@aifirst/contracts';
+import { overlap, type FoundTouch, type TouchFilter } from '../views/touches';
 import type { ViewFilter, ViewRow, WorkflowViews } from '../views/workflow-views';
 
 /** Views that live as long as the test. `saves` counts what PostgreSQL would have had to write. */
 export class MemoryWorkflowViews implements WorkflowViews {
   private readonly rows = new Map<string, ViewRow>();
   private readonly doubted = new Set<string>();
+  private readonly touched = new Map<string, FoundTouch>();
   private known: Positions = {};
   readonly saves = { calls: 0, rows: 0 };
   /** The next calls of `save` fail with this. */
@@ -20,7 +22,12 @@ export class MemoryWorkflowViews implements WorkflowViews {
     this.saves.rows += rows.length;
     for (const row of rows) {
       if ((this.rows.get(row.view.id)?.sequence ?? -1) > row.sequence) continue;
-      this.rows.set(row.view.id, structuredClone(row));
+      const { touches = [], ...rest } = row;
+      this.rows.set(row.view.id, structuredClone(rest));
+      for (const touch of touches) {
+        const key = `${row.view.id} ${touch.step} ${touch.name}`;
+        if ((this.touched.get(key)?.at ?? -Infinity) < touch.at) this.touched.set(key, { ...touch, workflow: row.view.id });
+      }
       this.doubted.delete(row.view.id);
     }
     this.known = { ...this.known, ...positions };
@@ -43,6 +50,11 @@ export class MemoryWorkflowViews implements WorkflowViews {
     return view?.tenant === tenant ? view : null;
   }
 
+  async touching({ tenant, names, since, except, limit }: TouchFilter): Promise<readonly FoundTouch[]> {
+    return [...this.touched.values()].filter(({ workflow, name, at }) =>
+      workflow !== except && at >= since && this.rows.get(workflow)?.view.tenant === tenant && names.some(own => overlap(own, name))).slice(0, limit);
+  }
+
   async list({ tenant, agent, status, labels, createdFrom, createdTo, after, limit }: ViewFilter): Promise<readonly WorkflowView[]> {
     const keep = (view: WorkflowView): boolean =>
       view.tenant === tenant && (agent === undefined || view.agent === agent) && (status === undefined || view.status === status)
@@ -55,6 +67,7 @@ export class MemoryWorkflowViews implements WorkflowViews {
   async forget(endedBefore: string): Promise<number> {
     const old = [...this.rows.values()].filter(({ view }) => view.endedAt !== null && view.endedAt < endedBefore && !this.doubted.has(view.id));
     for (const { view } of old) this.rows.delete(view.id);
+    for (const [key, { workflow }] of this.touched) if (!this.rows.has(workflow)) this.touched.delete(key);
     return old.length;
   }
 

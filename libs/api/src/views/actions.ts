@@ -6,7 +6,8 @@ const ADMIN_OR_AGENT = 'an administrator or the agent';
 const post = (workflow: string, path: string, by: string, body?: Action['body']): Action =>
   ({ method: 'POST', path: `/v1/workflows/${workflow}/${path}`, ...(body === undefined ? {} : { body }), by });
 
-const rollback = (workflow: string): Action => post(workflow, 'rollback', 'an administrator, or the agent where a role permits `rollback`', { reason: 'why' });
+const MAY_ROLL_BACK = 'an administrator, or the agent where a role permits `rollback`';
+const rollback = (workflow: string): Action => post(workflow, 'rollback', MAY_ROLL_BACK, { reason: 'why' });
 const cancel = (workflow: string): Action => post(workflow, 'cancel', ADMIN_OR_AGENT);
 const resume = (workflow: string, failedStep?: 'retry' | 'skip'): Action => post(workflow, 'resume', ADMIN_OR_AGENT, failedStep === undefined ? undefined : { failedStep });
 
@@ -26,8 +27,14 @@ export function pausedActions(workflow: string, { code, failed, killSwitch }: { 
   return failed ? [resume(workflow, 'retry'), resume(workflow, 'skip'), rollback(workflow)] : [resume(workflow), ...waits];
 }
 
-/** What moves a blocked roll-back on: settle what nobody can tell, then try again what is left. */
-export const blockedActions = (workflow: string, unknownSteps: readonly string[]): Action[] =>
-  [...unknownSteps.flatMap(step => resolutions(workflow, step)), rollback(workflow)];
+/**
+ * What moves a blocked roll-back on: settle what nobody can tell, then look at what is in the way, try again what is left, or
+ * leave it out. @param leavable is there something that may be left out? What nobody can tell may not
+ */
+export const blockedActions = (workflow: string, unknownSteps: readonly string[], leavable: boolean): Action[] => [
+  ...unknownSteps.flatMap(step => resolutions(workflow, step)),
+  post(workflow, 'rollback', MAY_ROLL_BACK, { preview: true }), rollback(workflow),
+  ...(leavable ? [post(workflow, 'rollback', MAY_ROLL_BACK, { reason: 'why', onConflict: 'skip' })] : []),
+];
 
 export const reasonOf = (code: string, detail: string, since: string, actions: readonly Action[] = []): StatusReason => ({ code, detail, since, actions });

@@ -4,7 +4,7 @@ import { ENDED, PARKED, eventType, type WorkflowFact, type WorkflowStatus } from
 const NAMES: Readonly<Record<WorkflowFact['name'], true>> = {
   IntentSubmitted: true, StepAdded: true, PolicyAsked: true, PolicyDecided: true, LocksTaken: true, LocksLost: true, WorkflowRestarted: true, StepStarted: true, StepHeld: true,
   StepSucceeded: true, StepFailed: true, StepUnknown: true, StepDidNotHappen: true, StepSkipped: true, RollbackStarted: true, StepUndoStarted: true,
-  StepUndoUnknown: true, StepUndone: true, StepUndoBlocked: true, WorkflowPaused: true, WorkflowResumed: true, RollbackParked: true, WorkflowCommitting: true,
+  StepUndoUnknown: true, StepUndone: true, StepUndoBlocked: true, StepUndoSkipped: true, WorkflowPaused: true, WorkflowResumed: true, RollbackParked: true, WorkflowCommitting: true,
   WorkflowEnded: true,
 };
 export const WORKFLOW_FACT_NAMES = Object.keys(NAMES) as WorkflowFact['name'][];

@@ -64,7 +64,11 @@ function apply(view: WorkflowView, fact: Exclude<WorkflowFact, { name: 'IntentSu
     case 'StepSkipped': return step(fact.index, settled({ status: 'skipped', statusReason: reasonOf(fact.why, 'was never started', at) }));
     case 'RollbackStarted': return {
       ...view, status: 'rollingBack', statusReason: reasonOf(fact.code, fact.reason, at), endedAt: null,
-      steps: view.steps.map(one => (one.status === 'succeeded' ? { ...one, undo: { status: 'pending', verified: false, reason: null } } : one)),
+      steps: view.steps.map(one => {
+        // Why: what was left out before stays so, until somebody wants it all back again.
+        if (one.status !== 'succeeded' || (one.undo?.status === 'skipped' && fact.code !== 'REQUESTED')) return one;
+        return { ...one, statusReason: null, undo: { status: 'pending', verified: false, reason: null } };
+      }),
     };
     case 'StepUndoStarted': return {
       ...step(fact.index, { status: 'undoing', statusReason: null, undo: { status: 'running', verified: false, reason: null } }),
@@ -78,9 +82,13 @@ function apply(view: WorkflowView, fact: Exclude<WorkflowFact, { name: 'IntentSu
     case 'StepUndoBlocked': return {
       ...step(fact.index, {
         status: 'undoBlocked', undo: { status: 'blocked', verified: false, reason: fact.reason },
-        statusReason: reasonOf(fact.code, fact.conflict === null ? fact.reason : `${fact.conflict.what}: expected ${fact.conflict.expected}, found ${fact.conflict.found}`, at, blockedActions(view.id, fact.code === 'OUTCOME_UNKNOWN' ? [fact.step] : [])),
+        statusReason: reasonOf(fact.code, foundBy(fact), at, fact.code === 'OUTCOME_UNKNOWN' ? blockedActions(view.id, [fact.step], false) : blockedActions(view.id, [], true)),
       }),
-      residue: [...withoutStep(view.residue, fact.step), ...residueOf(view, fact)],
+      residue: [...withoutStep(view.residue, fact.step), ...residueOf(view, fact, `settle it at the target, then POST /v1/workflows/${view.id}/rollback tries again`)],
+    };
+    case 'StepUndoSkipped': return {
+      ...step(fact.index, { status: 'succeeded', undo: { status: 'skipped', verified: false, reason: fact.reason }, statusReason: reasonOf(fact.code, foundBy(fact), at) }),
+      residue: [...withoutStep(view.residue, fact.step), ...residueOf(view, fact, 'put it right at the target')],
     };
     case 'WorkflowPaused': return {
       ...view, status: 'paused', statusReason: reasonOf(fact.code, fact.reason, at, pausedActions(view.id, fact, view.agent, stepsIn(view, 'unknown'))),
@@ -93,7 +101,7 @@ function apply(view: WorkflowView, fact: Exclude<WorkflowFact, { name: 'IntentSu
       ...view, status: 'running', statusReason: reasonOf('LOCKED', `begins again for the ${fact.restarts}. time: an older workflow needs the same resources`, at),
       steps: view.steps.map(one => ({ ...one, status: 'pending', statusReason: null, decision: null, output: null, error: null, undo: null, undoableUntil: null, startedAt: null, endedAt: null })),
     };
-    case 'RollbackParked': return { ...view, status: 'rollbackBlocked', statusReason: reasonOf(fact.code, fact.reason, at, blockedActions(view.id, unsettled(view))) };
+    case 'RollbackParked': return { ...view, status: 'rollbackBlocked', statusReason: reasonOf(fact.code, fact.reason, at, blockedActions(view.id, unsettled(view), view.steps.some(({ status, statusReason }) => status === 'undoBlocked' && statusReason?.code !== 'OUTCOME_UNKNOWN'))) };
     case 'WorkflowCommitting': return { ...view, status: 'committing', statusReason: null, ...(view.interactive === undefined ? {} : { interactive: { ...view.interactive, committing: true } }) };
     case 'WorkflowEnded': return ended(view, fact, at);
   }
@@ -123,10 +131,10 @@ function ended(view: WorkflowView, fact: Extract<WorkflowFact, { name: 'Workflow
   };
 }
 
-const residueOf = (view: WorkflowView, fact: Extract<WorkflowFact, { name: 'StepUndoBlocked' }>): Residue[] =>
-  (fact.conflict === null ? view.steps[fact.index]?.resources ?? [] : [fact.conflict.resource]).map(resource => ({
-    step: fact.step, resource, what: 'still stands', why: fact.reason, action: `settle it at the target, then POST /v1/workflows/${view.id}/rollback tries again`,
-  }));
+type NotUndone = Extract<WorkflowFact, { name: 'StepUndoBlocked' | 'StepUndoSkipped' }>;
+const foundBy = ({ conflict, reason }: NotUndone): string => (conflict === null ? reason : `${conflict.what}: expected ${conflict.expected}, found ${conflict.found}`);
+const residueOf = (view: WorkflowView, fact: NotUndone, action: string): Residue[] =>
+  (fact.conflict === null ? view.steps[fact.index]?.resources ?? [] : [fact.conflict.resource]).map(resource => ({ step: fact.step, resource, what: 'still stands', why: fact.reason, action }));
 
 const withoutStep = (residue: readonly Residue[], step: string): readonly Residue[] => (residue.some(one => one.step === step) ? residue.filter(one => one.step !== step) : residue);
 const stepsIn = (view: WorkflowView, status: StepView['status']): string[] => view.steps.flatMap(step => (step.status === status ? [step.id] : []));

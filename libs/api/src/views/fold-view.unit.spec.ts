@@ -100,12 +100,23 @@ describe('the view of a workflow', () => {
   it('names what is in the way of an undo, and who can act', () => {
     const parked = after(started(), succeeded(), rollback, undoStarted(), blocked, { name: 'RollbackParked', code: 'TARGET_CHANGED', reason: 'could not be undone: `a`' });
     expect(parked).toMatchObject({
-      status: 'rollbackBlocked', statusReason: { code: 'TARGET_CHANGED', actions: [{ method: 'POST', path: `/v1/workflows/${ID}/rollback` }] }, endedAt: null,
+      status: 'rollbackBlocked', statusReason: { code: 'TARGET_CHANGED', actions: [{ path: `/v1/workflows/${ID}/rollback`, body: { preview: true } }, { body: { reason: 'why' } }, { body: { reason: 'why', onConflict: 'skip' } }] }, endedAt: null,
       residue: [{ step: 'a', resource: 'file://docs/0', what: 'still stands', why: 'somebody else changed it' }],
       steps: [{ status: 'undoBlocked', undo: { status: 'blocked', verified: false, reason: 'somebody else changed it' }, statusReason: { code: 'TARGET_CHANGED', detail: 'the content: expected sha256:1, found sha256:2' } }, {}, {}],
     });
     const retried = [rollback, undoStarted(), undone()].reduce((view, fact) => foldView(view, event(fact))!, parked);
     expect(retried).toMatchObject({ status: 'rollingBack', residue: [], steps: [{ status: 'undone', undo: { status: 'done' } }, {}, {}] });
+  });
+  it('shows what was left out of a rollback as standing, until somebody wants it all back again', () => {
+    const left: Fact = { ...blocked, name: 'StepUndoSkipped' } as Fact;
+    const ended: Fact = { name: 'WorkflowEnded', status: 'rolledBack', code: 'REQUESTED', reason: 'r', residue: [{ step: 'a', resource: 'file://docs/0', what: 'still stands', why: 'w', action: 'x' }] };
+    const resolved: Fact = { name: 'RollbackStarted', reason: 'r', by: 'admin', code: 'RESOLVED', onConflict: 'skip' };
+    const standing = { status: 'succeeded', undo: { status: 'skipped', verified: false, reason: 'somebody else changed it' }, statusReason: { code: 'TARGET_CHANGED', detail: 'the content: expected sha256:1, found sha256:2', actions: [] } };
+    const skipped = after(started(), succeeded(), rollback, undoStarted(), left);
+    expect(skipped).toMatchObject({ status: 'rollingBack', steps: [standing, {}, {}], residue: [{ step: 'a', resource: 'file://docs/0', what: 'still stands' }] });
+    expect(skipped.steps[0]!.endedAt).toBe(after(started(), succeeded()).steps[0]!.endedAt);
+    expect(foldView(foldView(skipped, event(resolved)), event(ended))).toMatchObject({ status: 'rolledBack', steps: [standing, {}, {}], residue: [{ step: 'a', why: 'w' }] });
+    expect(foldView(foldView(skipped, event(ended)), event({ ...rollback, code: 'REQUESTED' } as Fact))).toMatchObject({ status: 'rollingBack', steps: [{ status: 'succeeded', undo: { status: 'pending' }, statusReason: null }, {}, {}] });
   });
   it('opens again when it is rolled back after its end', () =>
     expect(after(started(), succeeded(), { name: 'WorkflowEnded', status: 'completed', code: null, reason: null, residue: [] }, rollback)).toMatchObject({ status: 'rollingBack', endedAt: null, steps: [{ undo: { status: 'pending' } }, {}, {}] }));
@@ -136,7 +147,7 @@ describe('the view of a workflow', () => {
   });
 
   it('never throws, whatever follows what', () => {
-    const all: Fact[] = [decided(decision()), started(), succeeded(), rollback, undoStarted(), undone(), blocked, pausedBy('X'), { name: 'WorkflowResumed', by: 'a', failedStep: null }, { name: 'RollbackParked', code: 'X', reason: 'y' },
+    const all: Fact[] = [decided(decision()), started(), succeeded(), rollback, undoStarted(), undone(), blocked, { ...blocked, name: 'StepUndoSkipped' } as Fact, pausedBy('X'), { name: 'WorkflowResumed', by: 'a', failedStep: null }, { name: 'RollbackParked', code: 'X', reason: 'y' },
       { name: 'WorkflowCommitting' }, { name: 'WorkflowEnded', status: 'completed', code: null, reason: null, residue: [] }, { ...started(), index: 99 } as Fact];
     for (const first of all) for (const second of all) for (const third of all) after(first, second, third);
     expect(WORKFLOW_FACT_NAMES).toHaveLength(24);

@@ -3,6 +3,7 @@ import type { WorkflowView } from '@aifirst/contracts';
 import { OperationalError, messageOf } from '@aifirst/kernel';
 import { BinaryArrays, type Positions, type PostgresStore } from '@aifirst/store';
 import { ENDED } from './facts';
+import { boundedName, withAncestors, type FoundTouch, type TouchFilter } from './touches';
 import type { ViewFilter, ViewRow, WorkflowViews } from './workflow-views';
 
 export interface PostgresWorkflowViewsOptions {
@@ -32,7 +33,20 @@ const READ = 'SELECT data, sequence, facts FROM workflow_view WHERE id = ANY ($1
 const OPEN = 'SELECT data, sequence, facts FROM workflow_view WHERE ended_ms IS NULL AND id > $1 ORDER BY id LIMIT $2';
 const DOUBT = 'UPDATE workflow_view SET ended_ms = NULL WHERE id = ANY ($1::uuid[]) AND ended_ms IS NOT NULL';
 const NO_ID = '00000000-0000-0000-0000-000000000000';
-const FORGET = 'DELETE FROM workflow_view WHERE id IN (SELECT id FROM workflow_view WHERE ended_ms < $1 LIMIT $2)';
+const FORGET = `WITH gone AS (DELETE FROM workflow_view WHERE id IN (SELECT id FROM workflow_view WHERE ended_ms < $1 LIMIT $2) RETURNING id),
+    touches AS (DELETE FROM step_touch WHERE workflow IN (SELECT id FROM gone))
+  SELECT id FROM gone`;
+// Why the condition: of two calls whose order was lost the later one counts, as with the views.
+const TOUCH = `t AS (INSERT INTO step_touch (workflow, step, name, tenant, at_ms)
+    SELECT * FROM unnest($13::uuid[], $14::int8[], $15::text[], $16::text[], $17::int8[])
+    ON CONFLICT (workflow, step, name) DO UPDATE SET at_ms = excluded.at_ms WHERE step_touch.at_ms < excluded.at_ms)`;
+const SAVE_WITH_TOUCHES = SAVE.replace('\n  INSERT', `, ${TOUCH}\n  INSERT`);
+// Why the range: '0' is what comes after '/'.
+const TOUCHING = `SELECT workflow, step, name, at_ms FROM step_touch WHERE tenant = $1 AND at_ms >= $2 AND workflow <> $3 AND name = ANY ($4::text[])
+  UNION ALL
+  SELECT t.workflow, t.step, t.name, t.at_ms FROM unnest($5::text[]) AS own (name)
+    JOIN step_touch t ON t.tenant = $1 AND t.at_ms >= $2 AND t.workflow <> $3 AND t.name >= (own.name || '/') COLLATE "C" AND t.name < (own.name || '0') COLLATE "C"
+  LIMIT $6`;
 
 interface StoredRow { readonly data: string; readonly sequence: string; readonly facts: number }
 const rowOf = ({ data, sequence, facts }: StoredRow): ViewRow => ({ view: JSON.parse(data) as WorkflowView, sequence: Number(sequence), facts });
@@ -82,6 +96,13 @@ export class PostgresWorkflowViews implements WorkflowViews {
     return row === undefined ? null : JSON.parse(row.data) as WorkflowView;
   }
 
+  async touching({ tenant, names, since, except, limit }: TouchFilter): Promise<readonly FoundTouch[]> {
+    const own = [...new Set(names.map(boundedName))];
+    const upward = [...new Set(own.flatMap(withAncestors))];
+    const rows = await this.options.store.withTenant(tenant, reader => reader.query<{ workflow: string; step: number; name: string; at_ms: string }>(TOUCHING, [tenant, since, except, upward, own, limit]));
+    return rows.map(({ workflow, step, name, at_ms: at }) => ({ workflow, step, name, at: Number(at) }));
+  }
+
   async list(filter: ViewFilter): Promise<readonly WorkflowView[]> {
     const { text, values } = listStatement(filter);
     const rows = await this.options.store.withTenant(filter.tenant, reader => reader.query<{ data: string }>(text, values));
@@ -102,7 +123,9 @@ export class PostgresWorkflowViews implements WorkflowViews {
   }
 
   private async saveChunk(chunk: readonly Encoded[], positions: Positions): Promise<void> {
-    await this.run('view_save', SAVE, () => {
+    const touches = chunk.flatMap(({ row: { view, touches: all = [] } }) => all.map(touch => ({ ...touch, view })));
+    const touched = touches.length > 0;
+    await this.run(touched ? 'view_save_touches' : 'view_save', touched ? SAVE_WITH_TOUCHES : SAVE, () => {
       const views = chunk.map(({ row }) => row.view);
       const { arrays } = this;
       return [
@@ -110,6 +133,9 @@ export class PostgresWorkflowViews implements WorkflowViews {
         arrays.text(views.map(view => view.agent)), arrays.int8(views.map(view => Date.parse(view.createdAt))),
         arrays.int8(views.map(view => (view.endedAt === null ? null : Date.parse(view.endedAt)))), arrays.text(views.map(labelsOf)), arrays.text(chunk.map(({ data }) => data)), arrays.int8(chunk.map(({ row }) => row.facts)),
         arrays.text(Object.keys(positions)), arrays.int8(Object.values(positions)),
+        ...(touched ? [
+          arrays.uuid(touches.map(({ view }) => view.id)), arrays.int8(touches.map(({ step }) => step)), arrays.text(touches.map(({ name }) => name)), arrays.text(touches.map(({ view }) => view.tenant)), arrays.int8(touches.map(({ at }) => at)),
+        ] : []),
       ];
     });
   }

@@ -50,5 +50,29 @@ export class WorkflowViewFacts1780000300000 implements MigrationInterface {
   async down(runner: QueryRunner): Promise<void> { await runner.query('DROP INDEX workflow_view_unended; ALTER TABLE workflow_view DROP COLUMN facts'); }
 }
 
+/**
+ * `step_touch`: one row per step and resource that it touched, by the target's own identity where that is known. Names are
+ * in bytewise order, so that what lies beneath one is a range. Rows go with their workflow's view.
+ */
+export class StepTouches1780000400000 implements MigrationInterface {
+  readonly name = 'StepTouches1780000400000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      CREATE TABLE step_touch (
+        workflow uuid NOT NULL,
+        step int2 NOT NULL,
+        name text COLLATE "C" NOT NULL,
+        tenant text COLLATE "C" NOT NULL CHECK (tenant NOT IN ('', '*')),
+        at_ms int8 NOT NULL,
+        PRIMARY KEY (workflow, step, name)
+      );
+      CREATE INDEX step_touch_of ON step_touch (tenant, name, at_ms);
+      ${tenantIsolation('step_touch')}`);
+  }
+
+  async down(runner: QueryRunner): Promise<void> { await runner.query('DROP TABLE step_touch'); }
+}
+
 /** For `migrate`: the gateway's schema. */
-export const GATEWAY_MIGRATIONS: readonly (new () => MigrationInterface)[] = [...BASE_MIGRATIONS, WorkflowViews1780000200000, WorkflowViewFacts1780000300000];
+export const GATEWAY_MIGRATIONS: readonly (new () => MigrationInterface)[] = [...BASE_MIGRATIONS, WorkflowViews1780000200000, WorkflowViewFacts1780000300000, StepTouches1780000400000];

@@ -2,6 +2,7 @@ import type { Positions } from '@aifirst/store';
 import { factNumberOf, type CloudEvent, type WorkflowHead, type WorkflowView } from '@aifirst/contracts';
 import { isAtRest } from './facts';
 import { foldView } from './fold-view';
+import { lastTouches, touchesOf, type BaseOf, type Touch } from './touches';
 import type { ViewRow } from './workflow-views';
 
 /** One workflow in memory. `changedFrom`: the position, per source, of the first change that is not stored yet. */
@@ -18,6 +19,8 @@ export interface Kept {
   expected: number;
   /** What it stood still for when its owner was asked last. */
   waitsFor: WorkflowHead['waitsFor'] | null;
+  /** What its steps have touched and is not stored yet. */
+  touches: readonly Touch[];
 }
 
 /** `hole`: facts before it are missing, so it must wait for them. `known`: folded already. */
@@ -34,7 +37,7 @@ export class ViewTable {
   private readonly holes = new Map<string, Record<string, number>>();
 
   /** @param quietMs how long nothing need be heard of a workflow before its owner is asked */
-  constructor(private readonly quietMs: number) {}
+  constructor(private readonly quietMs: number, private readonly baseOf: BaseOf) {}
 
   get(id: string): Kept | undefined { return this.kept.get(id); }
   get size(): number { return this.kept.size; }
@@ -45,7 +48,7 @@ export class ViewTable {
 
   /** Takes in what is stored already. @param nowMs it is to be looked after from then on */
   load({ view, sequence, facts }: ViewRow, nowMs: number): void {
-    if (!this.kept.has(view.id)) this.kept.set(view.id, { view, sequence, facts, changedFrom: null, changedAtMs: 0, lookAtMs: nowMs, pauseMs: this.quietMs, expected: 0, waitsFor: null });
+    if (!this.kept.has(view.id)) this.kept.set(view.id, { view, sequence, facts, changedFrom: null, changedAtMs: 0, lookAtMs: nowMs, pauseMs: this.quietMs, expected: 0, waitsFor: null, touches: [] });
   }
 
   /** A new view, unless there is one. */
@@ -75,6 +78,8 @@ export class ViewTable {
     kept.lookAtMs = nowMs + this.quietMs;
     kept.pauseMs = this.quietMs;
     kept.waitsFor = null;
+    const touches = touchesOf(event, this.baseOf);
+    if (touches.length > 0) kept.touches = lastTouches([...kept.touches, ...touches]);
     this.change(kept, place, nowMs);
     return 'folded';
   }
@@ -131,10 +136,11 @@ export class ViewTable {
 
   /** Marks as stored before it is: what changes meanwhile is a new change. @returns what undoes it if storing fails */
   markSaved(taken: readonly Kept[]): () => void {
-    const before = taken.map(kept => ({ kept, changedFrom: kept.changedFrom!, changedAtMs: kept.changedAtMs }));
-    for (const kept of taken) { kept.changedFrom = null; this.changed.delete(kept.view.id); this.resting.delete(kept); }
+    const before = taken.map(kept => ({ kept, changedFrom: kept.changedFrom!, changedAtMs: kept.changedAtMs, touches: kept.touches }));
+    for (const kept of taken) { kept.changedFrom = null; kept.touches = []; this.changed.delete(kept.view.id); this.resting.delete(kept); }
     return () => {
-      for (const { kept, changedFrom, changedAtMs } of before) {
+      for (const { kept, changedFrom, changedAtMs, touches } of before) {
+        if (touches.length > 0) kept.touches = lastTouches([...touches, ...kept.touches]);
         this.change(kept, null, changedAtMs);
         for (const [source, position] of Object.entries(changedFrom)) this.change(kept, { source, position }, changedAtMs);
       }

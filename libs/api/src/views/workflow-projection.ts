@@ -8,6 +8,7 @@ import { startOf, type AcceptedIntent } from '../intake/intent-intake';
 import { reasonOf } from './actions';
 import { CATCH_UP_PACE, CatchUp, type CatchUpPace } from './catch-up';
 import { pendingView } from './fold-view';
+import type { BaseOf, FoundTouch, TouchFilter } from './touches';
 import { ViewTable, type Folded, type Kept, type Place } from './view-table';
 import { Watchers } from './watchers';
 import type { ViewFilter, ViewRow, WorkflowViews } from './workflow-views';
@@ -25,6 +26,8 @@ export interface ProjectionOptions {
   readonly pace?: CatchUpPace;
   /** Default `VIEWS_GROUP`. Where each copy of the gateway is to see every fact, each has a group of its own. */
   readonly group?: string;
+  /** Default: nothing is known of what connections lead to. */
+  readonly baseOf?: BaseOf;
 }
 
 export const VIEWS_GROUP = 'gateway.views';
@@ -60,7 +63,7 @@ export class WorkflowProjection {
 
   constructor(private readonly options: ProjectionOptions) {
     const { views, neighbours, clock, logger, pace = CATCH_UP_PACE, sendAgain = async () => {} } = options;
-    this.table = new ViewTable(pace.quietMs);
+    this.table = new ViewTable(pace.quietMs, this.options.baseOf ?? (() => undefined));
     this.catchUp = new CatchUp({
       table: this.table, views, neighbours, clock, logger, pace, sendAgain, watched: () => this.watchers.ids(),
       fold: event => this.fold(event, null), settle: rows => this.store(rows),
@@ -110,6 +113,19 @@ export class WorkflowProjection {
   async list(filter: ViewFilter): Promise<readonly WorkflowView[]> {
     await this.flush();
     return this.options.views.list(filter);
+  }
+
+  /** Who else touched the same, as of now. */
+  async touching(filter: TouchFilter): Promise<readonly FoundTouch[]> {
+    await this.flush();
+    return this.options.views.touching(filter);
+  }
+
+  /** Of these workflows those that are there, as of now. */
+  async all(tenant: string, ids: readonly string[]): Promise<readonly WorkflowView[]> {
+    const absent = ids.filter(id => this.table.get(id) === undefined);
+    const stored = absent.length === 0 ? [] : await this.options.views.read(absent);
+    return [...ids.flatMap(id => this.table.get(id)?.view ?? []), ...stored.map(({ view }) => view)].filter(view => view.tenant === tenant);
   }
 
   /** @returns the view as soon as `until` holds for it, or as it is when the time is over; null: no such workflow */
@@ -270,7 +286,7 @@ export class WorkflowProjection {
   private async saveNow(openBeforeMs: number): Promise<void> {
     const taken = this.table.take(openBeforeMs);
     if (taken.length === 0) return;
-    const rows = taken.map(({ view, sequence, facts }) => ({ view, sequence, facts }));
+    const rows = taken.map(({ view, sequence, facts, touches }): ViewRow => ({ view, sequence, facts, ...(touches.length === 0 ? {} : { touches }) }));
     const positions: Positions = this.table.positionsAfter(new Set<Kept>(taken), this.seen);
     const undo = this.table.markSaved(taken);
     try {

@@ -166,6 +166,23 @@ describe('the projection of workflows', () => {
     expect(await views.positions()).toEqual({ 'gateway/0': 1, 'orchestrator/0': 1 });
   });
 
+  it('keeps what steps have touched with their view, whatever fails in between', async () => {
+    const projection = await aProjection();
+    const [id, other] = [accept(projection), accept(projection)];
+    const touched = async (names: string[]) => (await projection.touching({ tenant: 'default', names, since: 0, except: other, limit: 10 })).map(({ workflow, step, name }) => [workflow, step, name]);
+    await tell(id, { ...started, resources: ['file://docs/a'] });
+    views.failure = new Error('the disk is full');
+    await expect(projection.flush()).rejects.toThrow('the disk is full');
+    await tell(id, { ...started, step: 'b', index: 1, resources: ['file://docs/b'] });
+    await tell(other, { ...started, resources: ['file://docs/a'] });
+    views.failure = null;
+    expect(await touched(['file://docs'])).toEqual([[id, 0, 'file://docs/a'], [id, 1, 'file://docs/b']]);
+    expect((await projection.all('default', [id, other])).map(view => view.id)).toEqual([id, other]);
+    expect(await projection.all('another', [id])).toEqual([]);
+    const again = await aProjection();
+    expect((await again.touching({ tenant: 'default', names: ['file://docs/b'], since: 0, except: other, limit: 10 })).length).toBe(1);
+  });
+
   it('makes good after a crash for intents whose view was never stored', async () => {
     const start = aStart();
     const message = { topic: 'aifirst.orchestration.workflow.commands.v1', key: start.workflow, id: 'c', type: 'aifirst.orchestration.start-workflow.v1', time: AT, subject: start.workflow, tenant: 'default', data: start as unknown as JsonObject };

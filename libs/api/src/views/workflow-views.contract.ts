@@ -1,5 +1,6 @@
 import type { WorkflowView } from '@aifirst/contracts';
 import { aView } from '../testing/a-view';
+import { boundedName } from './touches';
 import type { WorkflowViews } from './workflow-views';
 
 /** What every store of views does. Each test has a tenant of its own. */
@@ -89,6 +90,50 @@ export function workflowViewsContract(views: () => WorkflowViews): void {
     expect(await views().forget('2021-01-01T00:00:00.000Z')).toBe(1);
     expect(await views().forget('2021-01-01T00:00:00.000Z')).toBe(0);
     expect((await ids()).sort()).toEqual([young.id, open.id].sort());
+  });
+
+  describe('touches', () => {
+    const touch = (name: string, at = 5, step = 0) => ({ step, name, at });
+    const found = async (names: string[], over: Partial<Parameters<WorkflowViews['touching']>[0]> = {}) =>
+      (await views().touching({ tenant, names, since: 0, except: aView().id, limit: 50, ...over })).map(({ name, step, at }) => `${name} ${step} ${at}`).sort();
+    const touched = async (...touches: { step: number; name: string; at: number }[]) => {
+      const one = view();
+      await views().save([{ view: one, sequence: 1, facts: 1, touches }], {});
+      return one;
+    };
+
+    it('are found by what is the same, beneath or above, and by nothing that only looks alike', async () => {
+      await touched(touch('file:///r/a'), touch('file:///r/a/b/c', 6, 1), touch('file:///r/ab'), touch('file:///r/a b'), touch('file:///r'), touch('file:///r/ä/ö'), touch('sql://crm'));
+      expect(await found(['file:///r/a'])).toEqual(['file:///r 0 5', 'file:///r/a 0 5', 'file:///r/a/b/c 1 6']);
+      expect(await found(['file:///r/a/b'])).toEqual(['file:///r 0 5', 'file:///r/a 0 5', 'file:///r/a/b/c 1 6']);
+      expect(await found(['file:///r/ä'])).toEqual(['file:///r 0 5', 'file:///r/ä/ö 0 5']);
+      expect(await found(['sql://crm/public.customer'])).toEqual(['sql://crm 0 5']);
+      expect(await found(['file:///other', 'file:///r/a0'])).toEqual(['file:///r 0 5']);
+    });
+    it('are those of the tenant, since then, of others', async () => {
+      const one = await touched(touch('x://a', 5), touch('x://b', 7));
+      expect(await found(['x://a', 'x://b'], { since: 6 })).toEqual(['x://b 0 7']);
+      expect(await found(['x://a', 'x://b'], { except: one.id })).toEqual([]);
+      expect(await found(['x://a'], { tenant: 'another' })).toEqual([]);
+      expect(await found(['x://a', 'x://b'], { limit: 1 })).toHaveLength(1);
+    });
+    it('stand for their last start, whatever is stored again', async () => {
+      const one = await touched(touch('x://a', 7));
+      await views().save([{ view: one, sequence: 2, facts: 2, touches: [touch('x://a', 5)] }], {});
+      await views().save([{ view: one, sequence: 3, facts: 3 }], {});
+      expect(await found(['x://a'])).toEqual(['x://a 0 7']);
+    });
+    it('take names of any length, those that are too long as what lies above them', async () => {
+      await touched(touch(boundedName(`x://a/${'é'.repeat(300)}/${'b'.repeat(3_000)}`)));
+      expect(await found([`x://a/${'é'.repeat(300)}`])).toHaveLength(1);
+      expect(await found(['x://a/c'])).toHaveLength(0);
+    });
+    it('go with their view', async () => {
+      const old = view({ endedAt: '2020-01-01T00:00:00.000Z', status: 'completed' });
+      await views().save([{ view: old, sequence: 1, facts: 1, touches: [touch('x://a')] }], {});
+      expect(await views().forget('2021-01-01T00:00:00.000Z')).toBe(1);
+      expect(await found(['x://a'])).toEqual([]);
+    });
   });
 
   it('stores thousands at once', async () => {

@@ -1,11 +1,13 @@
 import type { Positions } from '@aifirst/store';
 import type { WorkflowStatus, WorkflowView } from '@aifirst/contracts';
+import type { FoundTouch, Touch, TouchFilter } from './touches';
 
 /**
  * A view and the last fact that is folded into it: its `sequence` in its producer's log, and which of the workflow's facts
  * it is. 0: none yet; `facts` 0 beside a `sequence`: not known, as of a view that an earlier release stored.
+ * `touches`: what its steps have touched since it was stored last; those stored before stay.
  */
-export interface ViewRow { readonly view: WorkflowView; readonly sequence: number; readonly facts: number }
+export interface ViewRow { readonly view: WorkflowView; readonly sequence: number; readonly facts: number; readonly touches?: readonly Touch[] }
 
 export interface ViewFilter {
   readonly tenant: string;
@@ -42,6 +44,8 @@ export interface WorkflowViews {
   doubt(ids: readonly string[]): Promise<void>;
   /** One of a tenant's. */
   find(tenant: string, id: string): Promise<WorkflowView | null>;
+  /** Steps of a tenant's other workflows that have touched the same, in no order; their views say what came of them. */
+  touching(filter: TouchFilter): Promise<readonly FoundTouch[]>;
   /** Newest first: by `createdAt`, then `id`, descending. */
   list(filter: ViewFilter): Promise<readonly WorkflowView[]>;
   /** Removes some of those that ended before the given time (RFC 3339) and says how many; 0: there is none left. */

@@ -113,6 +113,7 @@ export class CausationCheck {
         earlier(event.causationid, 'undoStarted', 'start');
         return;
       case 'aifirst.workflow.step-undo-blocked.v1':
+      case 'aifirst.workflow.step-undo-skipped.v1':
         this.outcomes++;
         if (data['code'] !== 'IRREVERSIBLE') earlier(event.causationid, 'undoStarted', 'start');
         return;

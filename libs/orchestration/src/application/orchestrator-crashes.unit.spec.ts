@@ -107,6 +107,33 @@ describe('a crash at each commit, one after the other', () => {
   });
 });
 
+describe('a crash at each commit of a rollback that leaves out what is in the way', () => {
+  const id = workflowId(1);
+  const SKIP = { order: 'rollback', reason: 'as far as it goes', onConflict: 'skip' } as const;
+  const blocked: Outcome = { outcome: 'blocked', conflict: { resource: 'file://w/y', what: 'content', expected: '1', found: '2' } };
+
+  it.each(['orchestrator.commit.before', 'orchestrator.commit.after'])('changes nothing in the end (%s)', async point => {
+    for (let nth = 1; ; nth++) {
+      const stand = new OrchestratorStand();
+      stand.adapter = command => (command.kind === 'undo' && command.step === 'b' ? blocked : { outcome: 'succeeded', verified: true, output: { value: 1 } });
+      stand.batchMax = 1;
+      await stand.start();
+      await survive(stand.submit(aWorkflow([write('a', 'x'), write('b', 'y'), write('c', 'z', { after: [0, 1] })], { workflow: id, deadlineMs: DEADLINE_MS })));
+      let passes = 0;
+      setCrashHook(name => { if (name === point && ++passes === nth) throw crashed(); });
+      await stand.order(id, SKIP).catch(() => undefined);
+      await survive(stand);
+      setCrashHook(undefined);
+      // Why: who was given no answer asks again.
+      if ((await stand.statuses(id))[0] === 'completed') { await stand.order(id, SKIP); await survive(stand); }
+      const { status, steps } = await stand.workflow(id);
+      expect([nth, status, steps.map(step => [step.status, step.undo?.status])]).toEqual([nth, 'rolledBack', [['undone', 'done'], ['succeeded', 'skipped'], ['undone', 'done']]]);
+      expect([stand.defects, stand.standing()]).toEqual([[], [`${id}/b`]]);
+      if (passes < nth) { expect(nth).toBeGreaterThan(3); return; }
+    }
+  });
+});
+
 describe('crashes, losses and repeats', () => {
   const nature = fc.constantFrom<Nature>('succeeds', 'succeeds', 'succeeds', 'succeeds', 'fails', 'unknownDone', 'unknownNotDone', 'undoUnknown');
   const step = fc.record({ after: fc.array(fc.nat(4), { maxLength: 2 }), file: fc.option(fc.constantFrom('x', 'x/y', 'z')), attemptsMax: fc.constantFrom(1, 2), nature });

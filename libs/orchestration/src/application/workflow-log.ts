@@ -8,7 +8,7 @@ import type { RecordedFact, Workflow } from '../domain/workflow';
 /** How facts and commands of a workflow lie in the log, and how its state is read back from there. */
 
 const FACT_NAMES = ['IntentSubmitted', 'StepAdded', 'PolicyAsked', 'PolicyDecided', 'LocksTaken', 'LocksLost', 'WorkflowRestarted', 'StepStarted', 'StepHeld', 'StepSucceeded', 'StepFailed',
-  'StepUnknown', 'StepDidNotHappen', 'StepSkipped', 'RollbackStarted', 'StepUndoStarted', 'StepUndoUnknown', 'StepUndone', 'StepUndoBlocked', 'WorkflowPaused',
+  'StepUnknown', 'StepDidNotHappen', 'StepSkipped', 'RollbackStarted', 'StepUndoStarted', 'StepUndoUnknown', 'StepUndone', 'StepUndoBlocked', 'StepUndoSkipped', 'WorkflowPaused',
   'WorkflowResumed', 'RollbackParked', 'WorkflowCommitting', 'WorkflowEnded'] as const satisfies readonly WorkflowFact['name'][];
 const TYPE_OF = Object.fromEntries(FACT_NAMES.map(name => [name, eventType('workflow', name)])) as Record<WorkflowFact['name'], string>;
 const NAME_OF = new Map(FACT_NAMES.map(name => [TYPE_OF[name], name]));

@@ -71,7 +71,7 @@ export const undoCommand = (state: Workflow, index: number, epoch: number): Comm
   invariant(step.undo !== null, `\`${state.id}\` step ${index} is not being undone`);
   return {
     name: 'UndoStep', id: step.undo.fact, adapter: state.start.steps[index]!.adapter,
-    data: { ...stepCommand(state, index, epoch, step.undo.fact, step.undo.attempt), lease: undoLease(state, index), onConflict: 'block' },
+    data: { ...stepCommand(state, index, epoch, step.undo.fact, step.undo.attempt), lease: undoLease(state, index), onConflict: state.rollback?.onConflict ?? 'block' },
   };
 };
 

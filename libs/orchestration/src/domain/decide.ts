@@ -3,7 +3,7 @@ import { order } from './orders';
 import { isEndlesslyProbed, phaseOf } from './commitment';
 import { advanceCommitment, advanceForward, applyControl, probe } from './forward';
 import { losesLocksAt, PROBE_PAUSES_MS, retryDelayMs } from './pauses';
-import { advanceRollback, beginRollback, MAY_STAND, probeUndo, RESTARTS_MAX } from './rollback';
+import { advanceRollback, beginRollback, blockUndo, MAY_STAND, probeUndo, RESTARTS_MAX } from './rollback';
 import { locksRefused } from './transaction';
 import { Turn, type Circumstances, type Decision } from './turn';
 import { hasEnded, isForward, type Workflow } from './workflow';
@@ -144,7 +144,7 @@ function undoReport(turn: Turn, report: StepReported): boolean {
       turn.record({ name: 'StepUndone', ...ids, verified: report.verified ?? false, reason: report.reason ?? null }, cause);
       return true;
     case 'blocked':
-      turn.record({ name: 'StepUndoBlocked', ...ids, code: report.error?.code ?? 'TARGET_CHANGED', reason: report.error?.detail ?? report.conflict?.what ?? 'the target was changed since', conflict: report.conflict ?? null }, cause);
+      blockUndo(turn, report.index, { code: report.error?.code ?? 'TARGET_CHANGED', reason: report.error?.detail ?? report.conflict?.what ?? 'the target was changed since', conflict: report.conflict ?? null }, cause);
       return true;
     case 'failed': case 'refused':
       turn.record({ name: 'StepUndoBlocked', ...ids, code: report.error?.code ?? 'ADAPTER_ERROR', reason: report.error?.detail ?? 'the adapter could not undo it', conflict: null }, cause);

@@ -1,7 +1,7 @@
 import type { StepDecision, WorkflowFact } from '@aifirst/contracts';
 import { invariant } from '@aifirst/kernel';
 import { ASKS_APART_MS } from './pauses';
-import { factId, isForward, newStep, type RecordedFact, type Step, type Workflow } from './workflow';
+import { factId, isForward, isLeftStanding, newStep, type RecordedFact, type Step, type Workflow } from './workflow';
 
 /** The state after a fact. The first fact of every workflow is `IntentSubmitted`. */
 export function evolve(state: Workflow | null, recorded: RecordedFact, tenant: string, traceparent?: string): Workflow {
@@ -59,12 +59,14 @@ function apply(state: Workflow, fact: Exclude<WorkflowFact, { name: 'IntentSubmi
     case 'StepDidNotHappen': return step(fact.index, again(state.steps[fact.index]!));
     case 'StepSkipped': return step(fact.index, { status: 'skipped', asked: null });
     case 'RollbackStarted': return {
-      ...state, status: 'rollingBack', paused: null, parkedAt: null, endedAt: null, rollback: { code: fact.code, reason: fact.reason, by: fact.by, fact: id, since: at, wanted: fact.wanted ?? [] },
+      ...state, status: 'rollingBack', paused: null, parkedAt: null, endedAt: null, rollback: { code: fact.code, reason: fact.reason, by: fact.by, fact: id, since: at, wanted: fact.wanted ?? [], onConflict: fact.onConflict ?? 'block' },
       steps: state.steps.map(s => {
         // Why: what policy says from now on is of no consequence any more.
         if (s.asked !== null) return { ...s, status: 'pending', asked: null };
         // Why: ordered again, what was blocked is still to be undone, like what has not been tried yet.
-        return s.status === 'undoBlocked' && fact.code === 'REQUESTED' ? { ...s, status: 'succeeded' } : s;
+        if (fact.code !== 'REQUESTED' || (s.status !== 'undoBlocked' && !isLeftStanding(s))) return s;
+        const { left: _, ...undo } = s.undo!;
+        return { ...s, status: 'succeeded', undo: { ...undo, status: 'blocked' } };
       }),
     };
     case 'StepUndoStarted': return {
@@ -77,6 +79,10 @@ function apply(state: Workflow, fact: Exclude<WorkflowFact, { name: 'IntentSubmi
       // Why: what was cut off is still to be undone, under a key of its own.
       status: fact.code === 'DID_NOT_HAPPEN' ? 'succeeded' : 'undoBlocked',
       undo: { ...(state.steps[fact.index]!.undo ?? { attempt: 1, fact: id, startedAt: at, probe: 0, probedAt: null }), status: 'blocked', code: fact.code },
+    });
+    case 'StepUndoSkipped': return step(fact.index, {
+      status: 'succeeded',
+      undo: { ...(state.steps[fact.index]!.undo ?? { attempt: 1, fact: id, startedAt: at, probe: 0, probedAt: null }), status: 'skipped', code: fact.code, left: { reason: fact.reason, resource: fact.conflict?.resource ?? null } },
     });
     case 'WorkflowPaused': return { ...state, status: 'paused', parkedAt: at, paused: { code: fact.code, by: fact.by, since: at, failed: fact.failed } };
     case 'WorkflowResumed': return {

@@ -1,4 +1,4 @@
-import type { Lock } from '@aifirst/contracts';
+import type { Lock, Residue } from '@aifirst/contracts';
 import { Busy, merged, locksOf, missingLocks } from './conflicts';
 import { isEndlesslyProbed, isReadyToCommit, phaseOf } from './commitment';
 import { askCommand, executeCommand, inputOf, probeCommand, resourcesOf } from './commands';
@@ -220,11 +220,11 @@ function parkedFailures(turn: Turn): void {
   fail(turn, 'DEADLINE_EXCEEDED', `the deadline of ${start.deadlineMs} ms is over`);
 }
 
-export function end(turn: Turn, status: 'completed' | 'rejected' | 'failed' | 'cancelled' | 'rolledBack', code: string | null, reason: string | null): void {
+export function end(turn: Turn, status: 'completed' | 'rejected' | 'failed' | 'cancelled' | 'rolledBack', code: string | null, reason: string | null, standing: readonly Residue[] = []): void {
   turn.state.steps.forEach((step, index) => {
     if (['pending', 'awaitingApproval', 'held'].includes(step.status)) turn.record({ name: 'StepSkipped', step: turn.plan(index).id, index, why: code ?? status });
   });
-  const residue = status !== 'failed' ? [] : turn.state.steps.flatMap((step, index) => {
+  const residue = status !== 'failed' ? standing : turn.state.steps.flatMap((step, index) => {
     if (step.status !== 'succeeded' && step.status !== 'unknown') return [];
     if (turn.plan(index).reversibility === 'readOnly') return [];
     return step.resources.map(resource => ({

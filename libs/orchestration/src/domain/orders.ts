@@ -1,15 +1,15 @@
 import { Refusal } from '@aifirst/kernel';
 import type { PrincipalRef, WorkflowOrder, WorkflowStatus } from '@aifirst/contracts';
 import { end, fail, resumeForward } from './forward';
-import { beginRollback, requestRollback } from './rollback';
+import { beginRollback, requestRollback, resumeRollback } from './rollback';
 import { addStep, commitTransaction } from './transaction';
 import type { Turn } from './turn';
-import { hasEnded, isForward, isHeldByControl, isInFlight } from './workflow';
+import { hasEnded, isForward, isHeldByControl, isInFlight, isLeftStanding } from './workflow';
 
-/** Carries out a person's or the owning agent's word. @throws Refusal `WRONG_STATE` naming the status, `UNKNOWN_STEP` */
+/** Carries out a person's or the owning agent's word. @throws Refusal `WRONG_STATE` naming the status, `UNKNOWN_STEP`, `PLAN_STALE` */
 export function order(turn: Turn, asked: WorkflowOrder, by: PrincipalRef): void {
   switch (asked.order) {
-    case 'rollback': return rollback(turn, asked.reason, by.id);
+    case 'rollback': return rollback(turn, asked, by.id);
     case 'cancel': return cancel(turn, asked.reason ?? 'cancelled', by.id);
     case 'pause': return pause(turn, asked.reason ?? 'paused', by.id);
     case 'resume': return resume(turn, asked.failedStep, by.id);
@@ -25,9 +25,13 @@ function wrongState(turn: Turn, what: string): never {
 }
 
 const TO_ROLL_BACK: readonly WorkflowStatus[] = ['completed', 'failed', 'paused', 'rollbackBlocked'];
-function rollback(turn: Turn, reason: string, by: string): void {
-  if (!isForward(turn.state) && !TO_ROLL_BACK.includes(turn.state.status)) wrongState(turn, 'rolled back');
-  requestRollback(turn, by, reason);
+function rollback(turn: Turn, { reason, onConflict, facts }: Extract<WorkflowOrder, { order: 'rollback' }>, by: string): void {
+  const { state } = turn;
+  // Why once more: what was left out still stands, and may be in nobody's way by now.
+  const standsStill = state.status === 'rolledBack' && state.steps.some(isLeftStanding);
+  if (!isForward(state) && !TO_ROLL_BACK.includes(state.status) && !standsStill) wrongState(turn, 'rolled back');
+  if (facts !== undefined && facts !== state.facts) throw new Refusal({ code: 'PLAN_STALE', detail: 'the workflow has moved since it was looked at: preview it anew' }, { status: state.status });
+  requestRollback(turn, by, reason, onConflict);
 }
 
 function cancel(turn: Turn, reason: string, by: string): void {
@@ -66,8 +70,7 @@ function resolve(turn: Turn, asked: Extract<WorkflowOrder, { order: 'resolve' }>
     const reason = `${asked.reason} (by ${by})`;
     if (asked.outcome === 'succeeded') turn.record({ name: 'StepUndone', ...ids, verified: false, reason }, step.undo.fact);
     else turn.record({ name: 'StepUndoBlocked', ...ids, code: 'DID_NOT_HAPPEN', reason, conflict: null }, step.undo.fact);
-    turn.record({ name: 'RollbackStarted', reason: asked.reason, by, code: 'RESOLVED' });
-    return;
+    return resumeRollback(turn, by, asked.reason);
   }
   if (step.status !== 'unknown') throw new Refusal({ code: 'WRONG_STATE', detail: `step \`${asked.step}\` is \`${step.status}\`, its outcome is not unknown` }, { status: turn.state.status });
   const decision = step.decision!.fact;
@@ -76,5 +79,5 @@ function resolve(turn: Turn, asked: Extract<WorkflowOrder, { order: 'resolve' }>
   if (asked.outcome === 'succeeded') turn.record({ name: 'StepSucceeded', ...ids, output: asked.output ?? null, actSequence, undoableUntil: null, decision, by }, step.startedFact ?? undefined);
   else turn.record({ name: 'StepFailed', ...ids, error: { code: 'OUTCOME_UNKNOWN', detail: `${asked.reason} (settled by ${by}: it did not happen)`, clean: true }, retryAt: null, decision, by }, step.startedFact ?? undefined);
   if (turn.state.status === 'paused' && turn.state.paused?.code === 'OUTCOME_UNKNOWN') resumeForward(turn, by, null);
-  if (turn.state.status === 'rollbackBlocked') turn.record({ name: 'RollbackStarted', reason: asked.reason, by, code: 'RESOLVED' });
+  if (turn.state.status === 'rollbackBlocked') resumeRollback(turn, by, asked.reason);
 }

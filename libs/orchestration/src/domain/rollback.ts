@@ -1,11 +1,11 @@
-import type { Lock, StepStatus } from '@aifirst/contracts';
+import type { Conflict, Lock, Residue, StepStatus } from '@aifirst/contracts';
 import { overlap, locksOf, merged, targetOf, touched } from './conflicts';
 import { isEndlesslyProbed } from './commitment';
 import { undoCommand, probeCommand } from './commands';
 import { end, probe, probeUnknowns } from './forward';
 import { PROBE_PAUSES_MS, probeAgainAt, UNDO_REPORT_MS_MAX } from './pauses';
 import type { Turn } from './turn';
-import { isInFlight, type Workflow } from './workflow';
+import { isInFlight, isLeftStanding, type Workflow } from './workflow';
 
 export const RESTARTS_MAX = 5;
 
@@ -18,11 +18,12 @@ export function beginRollback(turn: Turn, code: string, reason: string, by: stri
 const isReadOnly = (state: Workflow, index: number): boolean => state.start.steps[index]!.reversibility === 'readOnly';
 export const MAY_STAND: readonly StepStatus[] = ['running', 'unknown', 'succeeded', 'undoing', 'undoBlocked'];
 const needsUndo = (state: Workflow, index: number): boolean =>
-  !isReadOnly(state, index) && ['succeeded', 'undoBlocked', 'undoing'].includes(state.steps[index]!.status);
+  !isReadOnly(state, index) && ['succeeded', 'undoBlocked', 'undoing'].includes(state.steps[index]!.status) && !isLeftStanding(state.steps[index]!);
 
 /**
  * Undoes what was done in reverse causal order: a step only after all that rest on it. A blocked undo holds back only
- * what it depends on; everything else is undone. What still runs is waited for and then undone too.
+ * what it depends on; everything else is undone. One that is left out holds nothing back: what it rests on is looked at by
+ * its adapter like all else. What still runs is waited for and then undone too.
  */
 export function advanceRollback(turn: Turn): void {
   probeUnknowns(turn);
@@ -46,11 +47,22 @@ function missingForUndo(state: Workflow): readonly Lock[] {
   return merged(state.steps.flatMap((step, index) => (!isReadOnly(state, index) && MAY_STAND.includes(step.status) ? locksOf(state, index) : [])));
 }
 
-/** A person's word: also tries again what was blocked (evolve: `RollbackStarted`) and asks again what nobody could tell. */
-export function requestRollback(turn: Turn, by: string, reason: string): void {
-  turn.record({ name: 'RollbackStarted', reason, by, code: 'REQUESTED' });
+/** A person's word: also tries again what was blocked or left out (evolve: `RollbackStarted`) and asks again what nobody could tell. */
+export function requestRollback(turn: Turn, by: string, reason: string, onConflict: 'block' | 'skip' = 'block'): void {
+  turn.record({ name: 'RollbackStarted', reason, by, code: 'REQUESTED', ...(onConflict === 'skip' ? { onConflict } : {}) });
   turn.state.steps.forEach((step, index) => { if (step.parked) probe(turn, index, step.error!, step.probe + 1); });
   advanceRollback(turn);
+}
+
+/** What a person has settled lets a rollback go on, as it was asked for. */
+export function resumeRollback(turn: Turn, by: string, reason: string): void {
+  turn.record({ name: 'RollbackStarted', reason, by, code: 'RESOLVED', ...(turn.state.rollback?.onConflict === 'skip' ? { onConflict: 'skip' } : {}) });
+}
+
+/** An undo can't be: it waits for a person, or leaves the step standing where that was asked for. What nobody can tell is never said to stand. */
+export function blockUndo(turn: Turn, index: number, { code, reason, conflict }: { code: string; reason: string; conflict: Conflict | null }, cause?: string): void {
+  const name = turn.state.rollback?.onConflict === 'skip' && code !== 'OUTCOME_UNKNOWN' ? 'StepUndoSkipped' : 'StepUndoBlocked';
+  turn.record({ name, step: turn.plan(index).id, index, generation: turn.step(index).generation, code, reason, conflict }, cause);
 }
 
 function undo(turn: Turn, index: number): void {
@@ -58,8 +70,7 @@ function undo(turn: Turn, index: number): void {
   const attempt = (step.undo?.attempt ?? 0) + 1;
   const ids = { step: turn.plan(index).id, index, generation: step.generation };
   if (step.decision?.undoLease === undefined) {
-    turn.record({ name: 'StepUndoBlocked', ...ids, code: 'IRREVERSIBLE', reason: 'the capability can not be undone', conflict: null });
-    return;
+    return blockUndo(turn, index, { code: 'IRREVERSIBLE', reason: 'the capability can not be undone', conflict: null });
   }
   turn.record({ name: 'StepUndoStarted', ...ids, attempt, decision: step.decision.fact }, turn.state.rollback?.fact);
   turn.send(undoCommand(turn.state, index, turn.now.epoch));
@@ -172,6 +183,14 @@ function settle(turn: Turn): void {
     turn.record({ name: 'WorkflowRestarted', restarts: state.restarts + 1 });
     return;
   }
-  const hadNoEffect = !state.steps.some(step => step.status === 'undone');
-  end(turn, rollback?.code === 'CANCELLED' && hadNoEffect ? 'cancelled' : 'rolledBack', rollback?.code === 'DIED' ? 'LOCKED' : rollback?.code ?? null, rollback?.reason ?? null);
+  const hadNoEffect = !state.steps.some(step => step.status === 'undone' || isLeftStanding(step));
+  end(turn, rollback?.code === 'CANCELLED' && hadNoEffect ? 'cancelled' : 'rolledBack', rollback?.code === 'DIED' ? 'LOCKED' : rollback?.code ?? null, rollback?.reason ?? null, residueOf(state));
 }
+
+/** What was left out, and why: wherever the step acted, or where something was found in its way. */
+const residueOf = (state: Workflow): readonly Residue[] => state.steps.flatMap(({ undo: left, resources }, index) => {
+  if (left?.status !== 'skipped' || left.left === undefined) return [];
+  const { reason, resource: at } = left.left;
+  const action = left.code === 'IRREVERSIBLE' ? 'put it right at the target: nothing takes it back' : `put it right at the target; POST /v1/workflows/${state.id}/rollback tries again`;
+  return (at === null ? resources : [at]).map(resource => ({ step: state.start.steps[index]!.id, resource, what: 'still stands', why: reason, action }));
+});

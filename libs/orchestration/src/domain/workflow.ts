@@ -32,13 +32,15 @@ export interface Step {
 }
 
 export interface Undo {
-  readonly status: 'running' | 'unknown' | 'done' | 'blocked';
+  readonly status: 'running' | 'unknown' | 'done' | 'blocked' | 'skipped';
   readonly attempt: number;
   readonly fact: string;
   readonly startedAt: number;
   readonly probe: number;
   readonly probedAt: number | null;
   readonly code: string | null;
+  /** `skipped`: why the step stands, and where; null: wherever it acted. */
+  readonly left?: { readonly reason: string; readonly resource: string | null };
 }
 
 export interface Workflow {
@@ -53,7 +55,7 @@ export interface Workflow {
   readonly questions: number;
   /** What holds it, where the status is `paused`. `failed`: a step's failure with `onFailure: pause`. */
   readonly paused: { readonly code: string; readonly by: string; readonly since: number; readonly failed: boolean } | null;
-  readonly rollback: { readonly code: string; readonly reason: string; readonly by: string; readonly fact: string; readonly since: number; readonly wanted: readonly Lock[] } | null;
+  readonly rollback: { readonly code: string; readonly reason: string; readonly by: string; readonly fact: string; readonly since: number; readonly wanted: readonly Lock[]; readonly onConflict: 'block' | 'skip' } | null;
   readonly parkedAt: number | null;
   /** What it holds; empty also after `LocksLost`. */
   readonly locks: readonly Lock[];
@@ -87,6 +89,8 @@ export const isForward = (workflow: Workflow): boolean => workflow.status === 'p
 /** What is asked of the person or thing that waits: nothing moves by itself. */
 export const isParked = (workflow: Workflow): boolean => workflow.status === 'paused' || workflow.status === 'rollbackBlocked';
 
+/** Its undo was left out: it stands, whatever becomes of the others. */
+export const isLeftStanding = ({ undo }: Step): boolean => undo?.status === 'skipped';
 /** Held by a kill switch or by the agent's suspension: goes on by itself when that is lifted. */
 export const CONTROL_CODES: readonly string[] = ['KILL_SWITCH', 'AGENT_SUSPENDED'];
 /** Is something under way at an adapter, or at least not known not to be? */

@@ -277,7 +277,7 @@ describe('long workflows', () => {
 });
 
 describe('laws', () => {
-  const inputs = fc.array(fc.tuple(fc.nat(3), fc.constantFrom('succeeded', 'failed', 'unknown', 'didNotHappen', 'refused', 'cannotTell', 'blocked', 'decide', 'tick', 'repeat', 'pause', 'resume', 'rollback', 'cancel', 'kill', 'lift')), { maxLength: 60 });
+  const inputs = fc.array(fc.tuple(fc.nat(3), fc.constantFrom('succeeded', 'failed', 'unknown', 'didNotHappen', 'refused', 'cannotTell', 'blocked', 'decide', 'tick', 'repeat', 'pause', 'resume', 'rollback', 'skip', 'cancel', 'kill', 'lift')), { maxLength: 60 });
   const graph = fc.array(fc.tuple(fc.array(fc.nat(3)), fc.constantFrom(1, 2), fc.boolean()), { minLength: 1, maxLength: 4 });
 
   const play = (shape: readonly (readonly [readonly number[], number, boolean])[], script: readonly (readonly [number, string])[], onFailure: 'rollback' | 'pause' | 'keep') => {
@@ -294,6 +294,7 @@ describe('laws', () => {
       else if (what === 'repeat') run.bring({ type: 'Submitted', start: run.state!.start, traceparent: undefined });
       else if (what === 'kill') run.control = { epoch: run.control.epoch! + 1, hold: { code: 'KILL_SWITCH', reason: 'k', includeUndo: false, rollback: false } };
       else if (what === 'lift') run.control = { epoch: run.control.epoch! + 1, hold: null };
+      else if (what === 'skip') attempt(() => run.order({ order: 'rollback', reason: 'r', onConflict: 'skip' }));
       else if (['pause', 'resume', 'rollback', 'cancel'].includes(what)) attempt(() => run.order({ order: what, reason: 'r' } as never));
       else run.report(step, what as never);
     }
@@ -316,7 +317,7 @@ describe('laws', () => {
         if (fact.name === 'StepUndoStarted') run.state!.start.steps.forEach((planned, at) => { if (planned.after.includes(fact.index)) expect(['running', 'unknown', 'undoing', 'undoBlocked', 'succeeded']).not.toContain(status.get(`s${at}`)); });
         const step = 'step' in fact ? fact.step : '';
         if (fact.name === 'WorkflowRestarted') status.clear();
-        if (fact.name.startsWith('Step')) status.set(step, ({ StepStarted: 'running', StepSucceeded: 'succeeded', StepFailed: 'failed', StepUnknown: 'unknown', StepDidNotHappen: 'pending', StepSkipped: 'skipped', StepUndoStarted: 'undoing', StepUndone: 'undone', StepUndoBlocked: 'undoBlocked' } as Record<string, string>)[fact.name] ?? '');
+        if (fact.name.startsWith('Step')) status.set(step, ({ StepStarted: 'running', StepSucceeded: 'succeeded', StepFailed: 'failed', StepUnknown: 'unknown', StepDidNotHappen: 'pending', StepSkipped: 'skipped', StepUndoStarted: 'undoing', StepUndone: 'undone', StepUndoBlocked: 'undoBlocked', StepUndoSkipped: 'left' } as Record<string, string>)[fact.name] ?? '');
       }
       if (hasEnded(run.state!)) expect(run.state!.steps.filter(step => ['running', 'undoing', 'pending'].includes(step.status))).toEqual([]);
     }), { numRuns: 300 });
