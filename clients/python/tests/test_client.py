@@ -36,7 +36,8 @@ def intent() -> Intent:
 @pytest.fixture(autouse=True)
 def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses are as long as asked for by the server, and our own short."""
-    monkeypatch.setattr("aifirst._calls._FIRST_PAUSE", 0.01)
+    for module in ("_calls", "_request"):
+        monkeypatch.setattr(f"aifirst.{module}.FIRST_PAUSE", 0.01)
 
 
 # --- errors -------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aifirst._sse import SseParser, ServerEvent
+from aifirst._sse import ServerEvent, SseParser
 
 
 def parsed(*chunks: bytes) -> list[ServerEvent]:

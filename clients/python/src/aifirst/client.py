@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 import httpx
 
 from . import _calls
-from ._calls import Broken, Call, Emit, IntentLike, Open, Read, Response, Send, Settings, Sleep, id_of
+from ._calls import IntentLike, id_of
 from ._http import Credentials
+from ._request import Broken, Call, Emit, Op, Open, Read, Response, Send, Settings, Sleep
 from .intent import Intent
 from .models import Capability, Event, Plan, Submitted, Workflow
 
@@ -180,7 +181,7 @@ class _Stream:
         self._open: httpx.Response | None = None
         self._chunks: Iterator[bytes] | None = None
 
-    def do(self, operation: _calls.Op) -> Response | bytes | None:
+    def do(self, operation: Op) -> Response | bytes | None:
         if isinstance(operation, Read):
             return self._read()
         self.close()

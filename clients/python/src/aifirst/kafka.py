@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
 
-from ._calls import encode
+from ._request import encode
 from .intent import Intent
 
 try:

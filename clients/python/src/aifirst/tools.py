@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from . import _calls
-from ._calls import Call, Settings
+from ._request import Call, Settings
 from .aio import AsyncClient
 from .client import Client
 
