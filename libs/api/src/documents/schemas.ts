@@ -69,6 +69,7 @@ export const JWK: JsonObject = { type: 'object', description: 'a public key (RFC
 export const LIMITS: JsonObject = shape({ requestsPerMinute: whole(1, { maximum: 1_000_000 }) }, ['requestsPerMinute']);
 export const REPEAT_WINDOW: JsonObject = { anyOf: [whole(1, { maximum: 86_400_000 }), { type: 'null' }] };
 
+/** Why not by reference where it stands in others: tools show a workflow's schema by itself. */
 const STEP_VIEW = open({
   id: text(), capability: text(), status: oneOf(...STEP_STATUSES), statusReason: orNull(reason), attempts: whole(), risk,
   decision: orNull(open({ outcome: oneOf('allow', 'deny', 'modify', 'approve', 'defer'), policies: listOf(text()), policyVersion: text(), reason: text(), at: time })),
@@ -86,7 +87,7 @@ export const COMPONENTS = {
   Intent: open({ id: uuid, workflowId: uuid, intent: { type: 'object' }, digest: text(), agent: text(), createdAt: time }),
   Workflow: open({
     id: uuid, intentId: uuid, tenant: text(), status: oneOf(...WORKFLOW_STATUSES), statusReason: orNull(reason), goal: text(), agent: text(), mode: text(), labels: textMap,
-    interactive: open({ idleTimeoutMs: whole(1), committing: flag }), steps: listOf({ $ref: '#/components/schemas/Step' }),
+    interactive: open({ idleTimeoutMs: whole(1), committing: flag }), steps: listOf(STEP_VIEW),
     residue: listOf(open({ step: text(), resource: text(), what: text(), why: text(), action: text() })), createdAt: time, endedAt: orNull(time),
   }, ['interactive']),
   Step: STEP_VIEW,
