@@ -65,15 +65,27 @@ describe('a database as a target', () => {
     expect(existsSync(join(agent.root, 'note.txt'))).toBe(false);
   });
 
+  it('is not taken back over a later workflow that changed the same row, unless that was seen', async () => {
+    const { stack } = running;
+    const raise = (id: number) => agent.run([execute('a', 'UPDATE customer SET credit = credit + 1 WHERE id = $1', [id])]);
+    const [one, two] = [await raise(2), await raise(2)];
+    const refused = await stack.admin.post(`/v1/workflows/${one.id}/rollback`, { reason: 'a mistake' });
+    expect(refused.body).toMatchObject({ status: 409, code: 'IN_USE', dependents: [{ workflow: two.id, kind: 'overwrote', blocks: true }] });
+    for (const { id } of [two, one]) {
+      await stack.admin.must(202, 'POST', `/v1/workflows/${id}/rollback`, { body: { reason: 'a mistake' } });
+      expectStatus(await agent.reaches(id, ['rolledBack', 'rollbackBlocked']), 'rolledBack');
+    }
+  });
+
   it('is taken back on request long after, unless somebody else has changed the row since: theirs stays', async () => {
     const before = await state();
     const [one, two] = [await agent.run([execute('a', 'UPDATE customer SET credit = credit + 1 WHERE id = 2')]), await agent.run([execute('a', 'UPDATE customer SET credit = credit + 1 WHERE id = 3')])];
     await db.query('UPDATE customer SET credit = 77 WHERE id = 3');
     const { stack } = running;
-    // Why the digest: the other one has changed the same table since.
-    const { digest, dependents } = await stack.admin.must(200, 'POST', `/v1/workflows/${one.id}/rollback`, { body: { preview: true } });
-    expect(dependents).toMatchObject([{ workflow: two.id, step: 'a', kind: 'overwrote', resource: 'sql://crm/public.customer', blocks: true }]);
-    await stack.admin.must(202, 'POST', `/v1/workflows/${one.id}/rollback`, { body: { reason: 'a mistake', digest } });
+    // The other one has changed the same table since, but another row.
+    const { dependents } = await stack.admin.must(200, 'POST', `/v1/workflows/${one.id}/rollback`, { body: { preview: true } });
+    expect(dependents).toMatchObject([{ workflow: two.id, step: 'a', kind: 'overwrote', resource: 'sql://crm/public.customer', blocks: false }]);
+    await stack.admin.must(202, 'POST', `/v1/workflows/${one.id}/rollback`, { body: { reason: 'a mistake' } });
     const shown = await stack.admin.must(200, 'POST', `/v1/workflows/${two.id}/rollback`, { body: { preview: true } });
     expect(shown.steps).toMatchObject([{ id: 'a', outcome: 'wouldBlock', conflicts: [{ resource: 'sql://crm/public.customer', before: { id: 3, credit: 30 }, after: { id: 3, credit: 31 }, current: { id: 3, credit: 77 } }] }]);
     await stack.admin.must(202, 'POST', `/v1/workflows/${two.id}/rollback`, { body: { reason: 'a mistake' } });

@@ -1,4 +1,4 @@
-import { expandResources, hasUnknownResources, type CapabilityDescriptor, type StepView, type WorkflowView } from '@aifirst/contracts';
+import { expandResources, hasUnknownResources, type CapabilityDescriptor, type StepView, type UndoPreviewAnswer, type WorkflowView } from '@aifirst/contracts';
 import { covers, nameOf, overlap, connectionIn, type BaseOf, type FoundTouch, type TouchFilter } from '../views/touches';
 import { mayStand, onlyReads, type DoneStep } from './done-steps';
 
@@ -51,6 +51,21 @@ export async function dependentsOf(means: DependentsMeans, tenant: string, workf
     for (const view of await means.all(tenant, ids.slice(from, from + VIEWS_AT_ONCE))) items.push(...dependentsIn(view, byWorkflow.get(view.id)!, written, means));
   }
   return { items: items.sort(byTime), truncated: found.length > TOUCHES_MAX };
+}
+
+const isTable = (uri: string): boolean => uri.startsWith('sql://');
+/** Others wrote to the same table: whether to the same rows, the table's database can tell. */
+export const isOfRows = ({ kind, resource }: Dependent): boolean => kind === 'overwrote' && isTable(resource);
+
+/**
+ * As the targets tell: who changed a table, but none of the rows that a step would put back, is not in its way.
+ * @param answers what taking each step back would do now, by its place
+ */
+export function asTargetsTell({ items, truncated }: Dependents, steps: readonly DoneStep[], answers: ReadonlyMap<number, UndoPreviewAnswer>): Dependents {
+  const isFree = (index: number): boolean => { const answer = answers.get(index); return answer !== undefined && !('error' in answer) && answer.preview.outcome !== 'wouldBlock'; };
+  // Why any table: others may know it by another connection's name.
+  const isMet = steps.some(step => mayStand(step) && !onlyReads(step) && step.resources.some(isTable) && !isFree(step.index));
+  return { truncated, items: items.map(item => (item.blocks && isOfRows(item) ? { ...item, blocks: isMet } : item)) };
 }
 
 /** Under every name by which others may have known it: as it was when the intent was admitted, as it is now, and as it was sent. */

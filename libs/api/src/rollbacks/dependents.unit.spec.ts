@@ -2,7 +2,7 @@ import type { CapabilityDescriptor, StepView, WorkflowView } from '@aifirst/cont
 import { aDoneStep } from '../testing/a-done-step';
 import { aStepView, aView } from '../testing/a-view';
 import { overlap, nameOf, type FoundTouch } from '../views/touches';
-import { dependentsOf } from './dependents';
+import { asTargetsTell, dependentsOf, type Dependent } from './dependents';
 
 const CAPABILITIES: Readonly<Record<string, Pick<CapabilityDescriptor, 'reversibility' | 'adapter'>>> = {
   'fs.write': { reversibility: 'reversible', adapter: 'os' }, 'fs.read': { reversibility: 'readOnly', adapter: 'os' }, noop: { reversibility: 'reversible', adapter: 'builtin' },
@@ -74,5 +74,21 @@ describe('who came after', () => {
     const { items, truncated } = await found(many);
     expect(truncated).toBe(true);
     expect([...items].sort((a, b) => (a.at < b.at ? -1 : 1))).toEqual(items);
+  });
+});
+
+describe('who came after in the same table', () => {
+  const item = (over: Partial<Dependent> = {}): Dependent => ({ workflow: 'w', step: 's', agent: 'bob', kind: 'overwrote', resource: 'sql://crm/public.customer', at: LATER, blocks: true, ...over });
+  const told = (outcome: 'wouldUndo' | 'wouldBlock') => new Map([[0, { preview: { outcome, summary: '', conflicts: [], truncated: false } as const, digest: 'd' }]]);
+  const own = [{ ...aDoneStep({ path: 'x', actedAt: ACTED }), resources: ['sql://crm/public.customer'] }];
+  const blocks = (items: readonly Dependent[], answers: Parameters<typeof asTargetsTell>[2]) => asTargetsTell({ items, truncated: false }, own, answers).items.map(one => one.blocks);
+
+  it('is in the way where a row was changed, or nobody can tell', () => {
+    expect(blocks([item()], told('wouldBlock'))).toEqual([true]);
+    expect(blocks([item()], new Map([[0, { error: { code: 'TIMEOUT', detail: '', passing: true } }]]))).toEqual([true]);
+    expect(blocks([item()], new Map())).toEqual([true]);
+  });
+  it('is not where every row is as it was left; a reader that acted, and files, are as before', () => {
+    expect(blocks([item(), item({ kind: 'read' }), item({ resource: 'file://docs/d' }), item({ blocks: false })], told('wouldUndo'))).toEqual([false, true, true, false]);
   });
 });

@@ -3,7 +3,7 @@ import type { Neighbours } from '@aifirst/identity';
 import { OperationalError, Refusal, type Clock, type Problem } from '@aifirst/kernel';
 import { ERASED, type Vault } from '@aifirst/vault';
 import { notFound, refuse } from '../http/problem';
-import { dependentsOf, isLeftStanding, type Dependent, type Dependents, type DependentsMeans } from './dependents';
+import { asTargetsTell, dependentsOf, isLeftStanding, isOfRows, type Dependent, type Dependents, type DependentsMeans } from './dependents';
 import { doneBy, type DoneStep, type DoneWorkflow } from './done-steps';
 import { judged, type OnConflict, type PreviewedUndo } from './judged-steps';
 import { basisOf, digestOfBasis, movedParts, type Part } from './rollback-digest';
@@ -69,8 +69,11 @@ export class Rollbacks {
     mustBeRollable(view);
     await this.mustBePermitted(view, by);
     if (digest === undefined) {
-      const { steps } = await this.done(view);
-      mustBeFree(await this.dependents(view, steps));
+      const dependents = await this.dependents(view, (await this.done(view)).steps);
+      const blocking = dependents.items.filter(({ blocks }) => blocks);
+      // Why only then: targets are looked at where that can make a difference.
+      const canTell = blocking.length > 0 && !dependents.truncated && blocking.every(isOfRows);
+      mustBeFree(canTell ? (await this.look(view, by)).dependents : dependents);
       return undefined;
     }
     const now = await this.look(view, by);
@@ -94,7 +97,8 @@ export class Rollbacks {
       const until = clock.now() + PREVIEW_MS_MAX;
       const done = await this.done(view);
       const ordered = inUndoOrder(done.steps);
-      const [answers, dependents] = await Promise.all([previewUndos(neighbours, clock, done, ordered, until), this.dependents(view, done.steps)]);
+      const [answers, found] = await Promise.all([previewUndos(neighbours, clock, done, ordered, until), this.dependents(view, done.steps)]);
+      const dependents = asTargetsTell(found, done.steps, answers);
       const digest = await digestOfBasis(vault, { tenant: view.tenant, workflow: view.id }, basisOf(ordered, answers, dependents));
       return { done, ordered, answers, dependents, digest };
     } catch (error) {
