@@ -66,6 +66,20 @@ describe('seats', () => {
     await until('the third has one', () => sizes(first, second, third).join() === '1,1,2');
   }, 60_000);
 
+  it('are the end of a copy that finds another in its place, as after a sleep: nothing that it would write can be', async () => {
+    const log = newLog();
+    const errors: unknown[] = [];
+    const asleep = await copy(log, 2, 'http://a', { onFatal: error => { errors.push(error); } });
+    await until('it has both', () => asleep.working.size === 2);
+    const other = new PostgresStore({ connection, schema: SCHEMA, serviceName: 'orchestrator', unflushedCommits: 'never' });
+    try {
+      const taken = await other.open({ log, shard: 1, owner: 'http://b', takeOver: true });
+      await until('it has noticed', () => errors.length > 0);
+      expect(errors).toEqual([expect.objectContaining({ message: expect.stringContaining('has been replaced'), cause: expect.objectContaining({ code: 'FENCED' }) })]);
+      await taken.close();
+    } finally { await other.close(); }
+  }, 60_000);
+
   it('go to those that stay when a copy ends in order', async () => {
     const log = newLog();
     const [first, second] = [await copy(log, 2, 'http://a'), await copy(log, 2, 'http://b')];

@@ -1,6 +1,6 @@
 import { messageOf } from '@aifirst/kernel';
 import type { Log, PostgresStore } from '@aifirst/store';
-import { LeaseHeld } from '@aifirst/store';
+import { Fenced, LeaseHeld } from '@aifirst/store';
 import { systemClock } from './clock';
 
 const LOOK_MS = 500;
@@ -82,8 +82,13 @@ export class Seats {
     const { store, log, of, url } = this.options;
     const holders = await store.holders(log, of);
     for (let at = 0; at < of && !this.#stopping; at++) {
-      if (this.#taken.has(at)) continue;
       const { owner, isFree } = holders[at]!;
+      const taken = this.#taken.get(at);
+      if (taken !== undefined) {
+        // Why not left to the next write: a copy that was frozen may have nothing to write, and would refuse every call for ever.
+        if (owner !== url) throw new Fenced(taken.log.producer, taken.log.epoch);
+        continue;
+      }
       this.#noteHolder(at, isFree || owner === url ? null : owner);
       // Why ours at once: whoever had it listened where we listen now, so it is gone.
       if (!(isFree || owner === url) || (this.#letBe.get(at) ?? 0) > systemClock.now()) continue;
