@@ -5,7 +5,6 @@ import { findEffect } from './effects';
 import { asAgent, changeIn, failed, probeChange, runQuery, unclear, type Workplace } from './execute';
 import { failureOf } from './failures';
 import { transactionNameOf, type Kept } from './kept-transactions';
-import { LOCK_MS_MAX } from './limits';
 import { beforeOf, type Planned } from './plan';
 import { runStatement } from './run-statement';
 import { checkNames } from './statement-check';
@@ -200,7 +199,7 @@ async function isPrepared(work: Workplace, call: StepCall, name: string): Promis
 const areDone = (work: Workplace, call: StepCall): Promise<boolean> => isCommitted(work, call, heldBy(call));
 
 async function isCommitted(work: Workplace, call: StepCall, keys: readonly string[]): Promise<boolean> {
-  const transaction = await Transaction.begin(work.pools, { connection: call.connection, signal: call.signal, lockMs: LOCK_MS_MAX, isReadOnly: true, boundary: work.boundary });
+  const transaction = await Transaction.begin(work.pools, { connection: call.connection, signal: call.signal, isReadOnly: true, boundary: work.boundary });
   try {
     for (const key of keys) {
       const effect = await findEffect(transaction, key, false);

@@ -86,6 +86,9 @@ export interface PlannedStep extends Weighed {
 /** One that the engine has added, not the agent. */
 export const isEngineStep = ({ phase }: Pick<PlannedStep, 'phase'>): boolean => phase === 'prepare' || phase === 'commit';
 
+/** What the agent has sent, without what the engine has added at the end. */
+export const sentSteps = (steps: readonly PlannedStep[]): readonly PlannedStep[] => steps.filter(step => !isEngineStep(step));
+
 /** A principal as it travels: the credential has decided tenant and id. */
 export interface PrincipalRef { readonly kind: 'agent' | 'person' | 'service'; readonly id: string; readonly tenant: string }
 

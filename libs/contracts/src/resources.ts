@@ -24,6 +24,23 @@ export function expandResources(templates: readonly ResourceTemplate[], connecti
   return found;
 }
 
+/** `file://workspace/a/b` with base `file:///srv/data` → `file:///srv/data/a/b`: two connections to one thing are one thing. See `PlannedStep.lockBase`. */
+export function lockName(uri: string, base: string | undefined): string {
+  if (base === undefined) return uri;
+  const path = uri.indexOf('/', uri.indexOf('://') + 3);
+  return path < 0 ? base : base + uri.slice(path);
+}
+
+/** What lies right above; null: nothing. */
+export function parentOf(name: string): string | null {
+  const cut = name.lastIndexOf('/');
+  return cut <= name.indexOf('://') + 2 ? null : name.slice(0, cut);
+}
+
+/** `a` is `b`, or lies above it: `file://x/p` covers `file://x/p/q`. */
+export const covers = (a: string, b: string): boolean => a === b || (b.startsWith(a) && b[a.length] === '/');
+export const overlap = (a: string, b: string): boolean => covers(a, b) || covers(b, a);
+
 /** Does a field that a template needs stand there as something that can't be read here (a reference, or a sealed value)? */
 export function hasUnknownResources(templates: readonly ResourceTemplate[], input: JsonObject): boolean {
   return templates.some(({ uri }) => fieldsOf(uri).some(name => name !== 'connection' && Object.hasOwn(input, name) && textOf(input[name]) === undefined));

@@ -12,6 +12,8 @@ export type StepStatus = (typeof STEP_STATUSES)[number];
 export const ENDED: readonly WorkflowStatus[] = ['completed', 'rolledBack', 'rejected', 'failed', 'cancelled'];
 /** A waiting caller is answered here too: a person must decide before anything moves. */
 export const PARKED: readonly WorkflowStatus[] = ['paused', 'awaitingApproval', 'rollbackBlocked'];
+/** Nothing moves until a person, or time, acts: a waiting caller is answered. */
+export const isAtRest = (status: WorkflowStatus): boolean => ENDED.includes(status) || PARKED.includes(status);
 
 /** What a person (or the owning agent) can do now. `by` names who may. */
 export interface Action { readonly method: string; readonly path: string; readonly body?: Json; readonly by: string }

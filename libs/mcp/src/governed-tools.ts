@@ -1,4 +1,4 @@
-import { ENDED, PARKED, type CapabilityDescriptor, type WorkflowView } from '@aifirst/contracts';
+import { isAtRest, type CapabilityDescriptor, type WorkflowView } from '@aifirst/contracts';
 import { isObject, type Clock, type JsonObject } from '@aifirst/kernel';
 import { callAnswer, refusalAnswer, simpleRefusal, structured, workflowAnswer, type ToolAnswer } from './answers';
 import { MetaInvalid, callMetaOf, type CallMeta } from './call-meta';
@@ -99,17 +99,18 @@ export class GovernedTools implements ToolHost {
 
   private async callCapability(caller: McpCaller, call: ToolCall, meta: CallMeta, capability: CapabilityDescriptor, input: JsonObject): Promise<ToolAnswer> {
     const body = oneStepIntent(capability.name, input, { client: call.client, timeoutMs: meta.timeoutMs });
-    const key = await this.keyOf(caller, meta, capability, body);
+    // Why not of what only reads: that is the same however often it is done, and an old answer would be a wrong one.
+    const key = await this.keyOf(caller, meta, body, capability.reversibility !== 'readOnly');
     const { workflowId, replayed } = await this.governance.submit(caller, { body, ...key });
     const view = await this.awaited(caller, call, meta, workflowId, key.idempotencyKey !== undefined);
     const isDenied = view?.steps.some(({ error }) => error?.code === 'POLICY_DENIED') === true;
     return callAnswer(view, workflowId, capability.outputSchema, replayed, isDenied ? await this.permitted(caller) : []);
   }
 
-  /** Why not of what only reads: that is the same however often it is done, and an old answer would be a wrong one. */
-  private async keyOf(caller: McpCaller, { idempotencyKey }: CallMeta, { reversibility }: CapabilityDescriptor, body: JsonObject): Promise<{ readonly idempotencyKey?: string; readonly repeatWithinMs?: number }> {
+  /** @param isRecognised without a key of its own it is the same call again, within the agent's time for that */
+  private async keyOf(caller: McpCaller, { idempotencyKey }: CallMeta, body: JsonObject, isRecognised: boolean): Promise<{ readonly idempotencyKey?: string; readonly repeatWithinMs?: number }> {
     if (idempotencyKey !== undefined) return { idempotencyKey };
-    if (caller.repeatWindowMs === null || reversibility === 'readOnly') return {};
+    if (caller.repeatWindowMs === null || !isRecognised) return {};
     return { idempotencyKey: await this.governance.repeatKey(caller, body), repeatWithinMs: caller.repeatWindowMs };
   }
 
@@ -132,8 +133,7 @@ export class GovernedTools implements ToolHost {
   }
 
   private async submitted(caller: McpCaller, call: ToolCall, meta: CallMeta): Promise<ToolAnswer> {
-    const key = meta.idempotencyKey !== undefined ? { idempotencyKey: meta.idempotencyKey }
-      : caller.repeatWindowMs === null ? {} : { idempotencyKey: await this.governance.repeatKey(caller, call.input), repeatWithinMs: caller.repeatWindowMs };
+    const key = await this.keyOf(caller, meta, call.input, true);
     const { workflowId, replayed } = await this.governance.submit(caller, { body: call.input, ...key });
     const view = await this.awaited(caller, call, meta, workflowId, key.idempotencyKey !== undefined) ?? await this.governance.workflow(caller, workflowId);
     return workflowAnswer(view, replayed, 'submitted');
@@ -150,7 +150,7 @@ export class GovernedTools implements ToolHost {
         const left = this.ending ? 0 : endsMs - this.clock.now();
         const view = await untilGone(this.governance.waitFor(caller, workflowId, Math.max(0, Math.min(SLICE_MS, left))), signal);
         if (signal.aborted) { await this.gone(caller, call, workflowId, keyed); return view; }
-        if (this.ending || left <= SLICE_MS || (view !== null && isSettled(view))) return view;
+        if (this.ending || left <= SLICE_MS || (view !== null && isAtRest(view.status))) return view;
       }
     } finally {
       stopTelling();
@@ -205,8 +205,6 @@ class BadArgument extends Error {}
 
 const NO_TRANSACTIONS = simpleRefusal('NOT_IMPLEMENTED', 'interactive transactions are not there yet', ['Call without one, or hand all steps in at once with submit_intent: if one fails, all are undone.']);
 const hasProperty = ({ properties }: JsonObject, name: string): boolean => isObject(properties) && Object.hasOwn(properties, name);
-
-const isSettled = ({ status }: WorkflowView): boolean => ENDED.includes(status) || PARKED.includes(status);
 
 /** What it resolves with, or null as soon as the signal says that nobody waits. */
 function untilGone<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {

@@ -1,5 +1,5 @@
 import { admitIntent, admitStep, admitTransaction, canonicalDigest, parseStrictJson, withCommitment, type Admission } from '@aifirst/admission';
-import { connectionStampOf, isEngineStep, pointerToken, TOPICS, type AddedStep, type CapabilityDescriptor, type Intent, type PlannedStep, type PrincipalRef, type StartWorkflow } from '@aifirst/contracts';
+import { connectionStampOf, pointerToken, sentSteps, TOPICS, type AddedStep, type CapabilityDescriptor, type Intent, type PlannedStep, type PrincipalRef, type StartWorkflow } from '@aifirst/contracts';
 import type { Identity, LogWriter } from '@aifirst/identity';
 import { OperationalError, Refusal, isObject, type Clock, type Ids, type Json, type JsonObject, type Problem } from '@aifirst/kernel';
 import { VersionConflict, type Append, type Log, type StoredRow } from '@aifirst/store';
@@ -294,7 +294,7 @@ export class IntentIntake {
       tenant, stream: id, version: 1, ...(key === undefined ? {} : { key }), state: state as unknown as JsonObject,
       messages: [
         { topic: TOPICS.intentEvents, key: agent, id: fact, type: ACCEPTED, time, subject: id, tenant, traceparent, intentid: intentKnownAs ?? id, intentsource: agent,
-          data: { workflowId: start.workflow, intentId: id, agent, digest: start.digest, steps: start.steps.filter(step => !isEngineStep(step)).length, ...(planId === undefined ? {} : { planId }), ...bySignature } },
+          data: { workflowId: start.workflow, intentId: id, agent, digest: start.digest, steps: sentSteps(start.steps).length, ...(planId === undefined ? {} : { planId }), ...bySignature } },
         { topic: TOPICS.workflowCommands, key: start.workflow, id: command, type: START_WORKFLOW, time, subject: start.workflow, tenant, causationid: fact, traceparent,
           data: start as unknown as JsonObject },
       ],
@@ -347,7 +347,7 @@ export function recordOf(row: StoredRow): IntentRecord {
     id: row.stream, workflow: start.workflow, digest: start.digest, tenant: row.tenant, agent: start.agent.id, createdAt: at,
     intent: {
       goal, mode, onFailure, deadlineMs, labels, subjects, ...(interactive === undefined ? {} : { interactive }),
-      steps: start.steps.filter(step => !isEngineStep(step)).map(({ id, capability, input, timeoutMs, attemptsMax }, index) => ({ id, capability, input, dependsOn: dependsOn[index]!, timeoutMs, retry: { attemptsMax } })),
+      steps: sentSteps(start.steps).map(({ id, capability, input, timeoutMs, attemptsMax }, index) => ({ id, capability, input, dependsOn: dependsOn[index]!, timeoutMs, retry: { attemptsMax } })),
     },
   };
 }

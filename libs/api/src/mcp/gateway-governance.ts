@@ -1,6 +1,6 @@
 import { type CapabilityDescriptor, type WorkflowView } from '@aifirst/contracts';
 import type { Identity } from '@aifirst/identity';
-import { isUuid, type Clock, type Ids, type Json, type JsonObject } from '@aifirst/kernel';
+import type { Clock, Ids, Json, JsonObject } from '@aifirst/kernel';
 import type { Explained, Governance, McpCaller, McpSubmission, Reachable } from '@aifirst/mcp';
 import type { Vault } from '@aifirst/vault';
 import type { GatewayLogger } from '../http/edge';
@@ -56,9 +56,8 @@ export class GatewayGovernance implements Governance {
   }
 
   async workflow({ principal }: McpCaller, workflowId: string): Promise<WorkflowView> {
-    const id = workflowId.toLowerCase();
-    const view = isUuid(id) ? await this.parts.projection.find(principal.tenant, id) : null;
-    if (view === null || (principal.kind === 'agent' && view.agent !== principal.id)) throw notFound(`workflow \`${workflowId.slice(0, 64)}\``);
+    const view = await this.parts.projection.visibleTo(principal, principal.tenant, workflowId);
+    if (view === null) throw notFound(`workflow \`${workflowId.slice(0, 64)}\``);
     return this.parts.unsealing.view(view);
   }
 

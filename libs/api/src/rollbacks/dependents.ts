@@ -1,5 +1,5 @@
-import { expandResources, hasUnknownResources, type CapabilityDescriptor, type StepView, type UndoPreviewAnswer, type WorkflowView } from '@aifirst/contracts';
-import { covers, nameOf, overlap, connectionIn, type BaseOf, type FoundTouch, type TouchFilter } from '../views/touches';
+import { covers, expandResources, hasUnknownResources, lockName, overlap, type CapabilityDescriptor, type StepView, type UndoPreviewAnswer, type WorkflowView } from '@aifirst/contracts';
+import { connectionIn, type BaseOf, type FoundTouch, type TouchFilter } from '../views/touches';
 import { mayStand, onlyReads, type DoneStep } from './done-steps';
 
 /** A step of another workflow that came after, over or from what is to be taken back. */
@@ -75,7 +75,7 @@ function writtenBy(step: DoneStep, tenant: string, baseOf: BaseOf): readonly Wri
   if (!mayStand(step) || onlyReads(step) || at === 0) return [];
   const read = new Set(hasUnknownResources(plan.resources, plan.input) ? [] : expandResources(plan.resources, plan.connection, plan.input).filter(({ access }) => access === 'read').map(({ uri }) => uri));
   return resources.filter(uri => !read.has(uri)).flatMap(uri => {
-    const names = new Set([uri, nameOf(uri, plan.lockBase), nameOf(uri, baseOf(tenant, connectionIn(uri)))]);
+    const names = new Set([uri, lockName(uri, plan.lockBase), lockName(uri, baseOf(tenant, connectionIn(uri)))]);
     return [...names].map(name => ({ name, uri, at }));
   });
 }
@@ -88,7 +88,7 @@ function dependentsIn(view: WorkflowView, touches: readonly FoundTouch[], writte
     if (step === undefined || met.has(index) || !wasDone(view, step)) continue;
     const own = written.find(mine => overlap(mine.name, name) && Date.parse(step.endedAt ?? view.createdAt) >= mine.at);
     if (own === undefined) continue;
-    const theirs = step.resources.find(uri => nameOf(uri, means.baseOf(view.tenant, connectionIn(uri))) === name) ?? step.resources[0] ?? name;
+    const theirs = step.resources.find(uri => lockName(uri, means.baseOf(view.tenant, connectionIn(uri))) === name) ?? step.resources[0] ?? name;
     met.set(index, {
       workflow: view.id, step: step.id, agent: view.agent, kind: means.capability(step.capability)?.reversibility === 'readOnly' ? 'read' : 'overwrote',
       resource: covers(own.name, name) ? theirs : own.uri, at: step.endedAt ?? view.createdAt, blocks,

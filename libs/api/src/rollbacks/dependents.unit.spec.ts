@@ -1,7 +1,7 @@
-import type { CapabilityDescriptor, StepView, WorkflowView } from '@aifirst/contracts';
+import { lockName, overlap, type CapabilityDescriptor, type StepView, type WorkflowView } from '@aifirst/contracts';
 import { aDoneStep } from '../testing/a-done-step';
 import { aStepView, aView } from '../testing/a-view';
-import { overlap, nameOf, type FoundTouch } from '../views/touches';
+import type { FoundTouch } from '../views/touches';
 import { asTargetsTell, dependentsOf, type Dependent } from './dependents';
 
 const CAPABILITIES: Readonly<Record<string, Pick<CapabilityDescriptor, 'reversibility' | 'adapter'>>> = {
@@ -15,7 +15,7 @@ const workflow = (steps: readonly StepView[], over: Partial<WorkflowView> = {}) 
 
 /** Of a workflow that has written `d` (or what it is told to). */
 async function found(views: readonly WorkflowView[], own = [aDoneStep({ path: 'd', actedAt: ACTED })], base?: string) {
-  const touches = views.flatMap(view => view.steps.flatMap((step, index) => step.resources.map((uri): FoundTouch => ({ workflow: view.id, step: index, name: nameOf(uri, base), at: Date.parse(LATER) }))));
+  const touches = views.flatMap(view => view.steps.flatMap((step, index) => step.resources.map((uri): FoundTouch => ({ workflow: view.id, step: index, name: lockName(uri, base), at: Date.parse(LATER) }))));
   return dependentsOf({
     touching: async ({ names, except, limit }) => touches.filter(({ workflow: id, name }) => id !== except && names.some(mine => overlap(mine, name))).slice(0, limit),
     all: async (_, ids) => views.filter(({ id }) => ids.includes(id)), capability: name => CAPABILITIES[name] as CapabilityDescriptor | undefined, baseOf: () => base,

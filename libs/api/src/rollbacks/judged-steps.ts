@@ -1,6 +1,5 @@
-import { isEngineStep, type Sealed, type UndoPreview, type UndoPreviewAnswer } from '@aifirst/contracts';
+import { isEngineStep, overlap, type Sealed, type UndoPreview, type UndoPreviewAnswer } from '@aifirst/contracts';
 import { onlyReads, type DoneStep } from './done-steps';
-import { overlap } from '../views/touches';
 import { allBelow, namesOf } from './undo-order';
 
 export type UndoOutcome = UndoPreview['outcome'] | 'irreversible' | 'cannotTell';

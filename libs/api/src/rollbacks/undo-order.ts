@@ -1,9 +1,8 @@
-import { isEngineStep } from '@aifirst/contracts';
-import { nameOf, overlap } from '../views/touches';
+import { isEngineStep, lockName, overlap } from '@aifirst/contracts';
 import { mayStand, onlyReads, type DoneStep } from './done-steps';
 
 /** By the target's own identity: what a step touched. */
-export const namesOf = ({ plan, resources }: DoneStep): readonly string[] => resources.map(uri => nameOf(uri, plan.lockBase));
+export const namesOf = ({ plan, resources }: DoneStep): readonly string[] => resources.map(uri => lockName(uri, plan.lockBase));
 
 /** What a step acts on; null: nothing outside. */
 const targetOf = ({ plan }: DoneStep): string | null => plan.lockBase ?? plan.connection;

@@ -138,11 +138,9 @@ export class WorkflowsController {
     return accepted(`/v1/workflows/${id}`, await this.unsealing.view(view));
   }
 
-  /** Others' workflows do not exist for an agent. */
   private async visible({ caller, tenant, params }: Pick<Call, 'caller' | 'tenant' | 'params'>): Promise<WorkflowView> {
-    const id = params['id']!.toLowerCase();
-    const view = isUuid(id) ? await this.projection.find(tenant, id) : null;
-    if (view === null || (caller.agent !== null && view.agent !== caller.principal.id)) throw notFound(`workflow \`${params['id']!}\``);
+    const view = await this.projection.visibleTo(caller.principal, tenant, params['id']!);
+    if (view === null) throw notFound(`workflow \`${params['id']!}\``);
     return view;
   }
 }

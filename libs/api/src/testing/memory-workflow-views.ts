@@ -1,6 +1,6 @@
 import type { Positions } from '@aifirst/store';
-import type { WorkflowView } from '@aifirst/contracts';
-import { overlap, type FoundTouch, type TouchFilter } from '../views/touches';
+import { overlap, type WorkflowView } from '@aifirst/contracts';
+import type { FoundTouch, TouchFilter } from '../views/touches';
 import type { ViewFilter, ViewRow, WorkflowViews } from '../views/workflow-views';
 
 /** Views that live as long as the test. `saves` counts what PostgreSQL would have had to write. */

@@ -1,6 +1,5 @@
 import { ENDED, PARKED, type PrincipalRef, type StepStatus, type StepView, type WorkflowOrder, type WorkflowView } from '@aifirst/contracts';
 import type { Identity } from '@aifirst/identity';
-import { isUuid } from '@aifirst/kernel';
 import { notFound } from '../http/problem';
 import type { IntentIntake, Submitted } from '../intake/intent-intake';
 import { isAtRest } from '../views/facts';
@@ -78,11 +77,9 @@ export class Transactions {
     return await this.parts.projection.waitFor(view.tenant, view.id, until, waitMs) ?? view;
   }
 
-  /** Others' transactions do not exist for an agent. */
   private async visible(principal: PrincipalRef, workflow: string): Promise<WorkflowView> {
-    const id = workflow.toLowerCase();
-    const view = isUuid(id) ? await this.parts.projection.find(principal.tenant, id) : null;
-    if (view === null || (principal.kind === 'agent' && view.agent !== principal.id)) throw notFound(`workflow \`${workflow.slice(0, 64)}\``);
+    const view = await this.parts.projection.visibleTo(principal, principal.tenant, workflow);
+    if (view === null) throw notFound(`workflow \`${workflow.slice(0, 64)}\``);
     return view;
   }
 }

@@ -1,4 +1,4 @@
-import { ENDED, PARKED, eventType, type WorkflowFact, type WorkflowStatus } from '@aifirst/contracts';
+import { ENDED, eventType, isAtRest, type WorkflowFact } from '@aifirst/contracts';
 
 /** Every fact of a workflow; the compiler keeps it whole. */
 const NAMES: Readonly<Record<WorkflowFact['name'], true>> = {
@@ -12,7 +12,4 @@ export const WORKFLOW_FACT_OF_TYPE: Readonly<Record<string, WorkflowFact['name']
   Object.fromEntries(WORKFLOW_FACT_NAMES.map(name => [eventType('workflow', name), name]));
 
 export const WORKFLOW_ENDED = eventType('workflow', 'WorkflowEnded');
-export { ENDED };
-
-/** Nothing moves until a person, or time, acts: a waiting caller is answered. */
-export const isAtRest = (status: WorkflowStatus): boolean => ENDED.includes(status) || PARKED.includes(status);
+export { ENDED, isAtRest };

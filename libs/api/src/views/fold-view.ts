@@ -1,5 +1,5 @@
 import { ENDED, WORKFLOW_FACT_OF_TYPE } from './facts';
-import { expandResources, isEngineStep } from '@aifirst/contracts';
+import { expandResources, sentSteps } from '@aifirst/contracts';
 import type { CloudEvent, PlannedStep, RecordedDecision, Residue, StartWorkflow, StepDecision, StepView, WorkflowFact, WorkflowStatus, WorkflowView } from '@aifirst/contracts';
 import { blockedActions, pausedActions, reasonOf, resolutions } from './actions';
 
@@ -9,7 +9,7 @@ export function pendingView(start: StartWorkflow, tenant: string, at: string): W
     id: start.workflow, intentId: start.intent, tenant, status: start.interactive === undefined ? 'pending' : 'running', statusReason: null, goal: start.goal, agent: start.agent.id, mode: start.mode, labels: start.labels,
     ...(start.interactive === undefined ? {} : { interactive: { ...start.interactive, committing: false } }),
     // Why: steps of the engine's own come last, and say nothing that the workflow's status does not.
-    steps: start.steps.filter(step => !isEngineStep(step)).map(pendingStep),
+    steps: sentSteps(start.steps).map(pendingStep),
     residue: [], createdAt: at, endedAt: null,
   };
 }

@@ -1,4 +1,4 @@
-import { eventType, type CloudEvent } from '@aifirst/contracts';
+import { eventType, lockName, parentOf, type CloudEvent } from '@aifirst/contracts';
 
 /**
  * That a step has touched something, so that whoever takes something back finds who came after: `name` is the resource by its
@@ -30,7 +30,7 @@ export function touchesOf(event: CloudEvent, baseOf: BaseOf): readonly Touch[] {
   const { index, resources } = event.data;
   if (typeof index !== 'number' || !Array.isArray(resources)) return [];
   const at = Date.parse(event.time);
-  return resources.flatMap(uri => (typeof uri === 'string' ? [{ step: index, name: boundedName(nameOf(uri, baseOf(event.tenant, connectionIn(uri)))), at }] : []));
+  return resources.flatMap(uri => (typeof uri === 'string' ? [{ step: index, name: boundedName(lockName(uri, baseOf(event.tenant, connectionIn(uri)))), at }] : []));
 }
 
 /** Each once, as it was last. */
@@ -41,13 +41,6 @@ export function lastTouches(touches: readonly Touch[]): readonly Touch[] {
     if ((last.get(key)?.at ?? -Infinity) < touch.at) last.set(key, touch);
   }
   return [...last.values()];
-}
-
-/** `file://workspace/a/b` with base `file:///srv/data` → `file:///srv/data/a/b`: as locks are named. */
-export function nameOf(uri: string, base: string | undefined): string {
-  if (base === undefined) return uri;
-  const path = uri.indexOf('/', uri.indexOf('://') + 3);
-  return path < 0 ? base : base + uri.slice(path);
 }
 
 export function connectionIn(uri: string): string {
@@ -66,18 +59,9 @@ export function boundedName(name: string): string {
   return bounded;
 }
 
-function parentOf(name: string): string | null {
-  const cut = name.lastIndexOf('/');
-  return cut <= name.indexOf('://') + 2 ? null : name.slice(0, cut);
-}
-
 /** The name and all that lies above it. */
 export function withAncestors(name: string): readonly string[] {
   const all: string[] = [];
   for (let at: string | null = name; at !== null; at = parentOf(at)) all.push(at);
   return all;
 }
-
-/** `a` is `b`, or lies above it: `file://x/p` covers `file://x/p/q`. */
-export const covers = (a: string, b: string): boolean => a === b || (b.startsWith(a) && b[a.length] === '/');
-export const overlap = (a: string, b: string): boolean => covers(a, b) || covers(b, a);

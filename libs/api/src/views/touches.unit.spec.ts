@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { CloudEvent } from '@aifirst/contracts';
-import { boundedName, connectionIn, lastTouches, nameOf, overlap, touchesOf, withAncestors } from './touches';
+import { lockName, overlap, type CloudEvent } from '@aifirst/contracts';
+import { boundedName, connectionIn, lastTouches, touchesOf, withAncestors } from './touches';
 
 const event = (name: string, data: object): CloudEvent => ({
   specversion: '1.0', id: 'w/1', type: `aifirst.workflow.${name}.v1`, source: '/test', time: '2026-01-01T00:00:01.000Z', subject: 'w', tenant: 't', producer: 'orchestrator/0', data: data as never,
@@ -21,7 +21,7 @@ describe('what a step has touched', () => {
 
 describe('names', () => {
   it('are those of locks', () => {
-    expect([nameOf('file://docs/a', 'file:///srv'), nameOf('sql://crm', 'sql://7/db'), nameOf('file://docs/a', undefined)]).toEqual(['file:///srv/a', 'sql://7/db', 'file://docs/a']);
+    expect([lockName('file://docs/a', 'file:///srv'), lockName('sql://crm', 'sql://7/db'), lockName('file://docs/a', undefined)]).toEqual(['file:///srv/a', 'sql://7/db', 'file://docs/a']);
     expect([connectionIn('file://docs/a/b'), connectionIn('sql://crm')]).toEqual(['docs', 'crm']);
   });
   it('have what lies above them', () => { expect(withAncestors('file:///srv/a/b')).toEqual(['file:///srv/a/b', 'file:///srv/a', 'file:///srv', 'file://']); });

@@ -1,7 +1,7 @@
 import type { Batch, Consumer, Delivery, MessageBus } from '@aifirst/bus';
-import { TOPICS, type CloudEvent, type WorkflowView } from '@aifirst/contracts';
+import { TOPICS, type CloudEvent, type PrincipalRef, type WorkflowView } from '@aifirst/contracts';
 import type { Neighbours } from '@aifirst/identity';
-import { type Clock, crashPoint, messageOf, OperationalError, Refusal } from '@aifirst/kernel';
+import { type Clock, crashPoint, isUuid, messageOf, OperationalError, Refusal } from '@aifirst/kernel';
 import type { Log, Positions, StoredRow } from '@aifirst/store';
 import type { GatewayLogger } from '../http/edge';
 import { startOf, type AcceptedIntent } from '../intake/intent-intake';
@@ -107,6 +107,13 @@ export class WorkflowProjection {
     const kept = this.table.get(id);
     if (kept !== undefined) return kept.view.tenant === tenant ? shown(kept) : null;
     return this.options.views.find(tenant, id);
+  }
+
+  /** As a caller may see it: others' workflows do not exist for an agent. @param id as it was sent */
+  async visibleTo(principal: Pick<PrincipalRef, 'kind' | 'id'>, tenant: string, id: string): Promise<WorkflowView | null> {
+    const known = id.toLowerCase();
+    const view = isUuid(known) ? await this.find(tenant, known) : null;
+    return view !== null && principal.kind === 'agent' && view.agent !== principal.id ? null : view;
   }
 
   /** Newest first, as of now. */

@@ -1,4 +1,4 @@
-import { isEngineStep, resolveInput, weighedOf, type AskedStep, type Direction, type Lease, type Resolution, type StepCommand } from '@aifirst/contracts';
+import { resolveInput, sentSteps, weighedOf, type AskedStep, type Direction, type Lease, type Resolution, type StepCommand } from '@aifirst/contracts';
 import { invariant } from '@aifirst/kernel';
 import { heldIn } from './commitment';
 import { footprintOf, plannedInput } from './plan-facts';
@@ -32,7 +32,7 @@ export function askedStep(state: Workflow, index: number): AskedStep {
 export function askCommand(state: Workflow, question: number, indices: readonly number[], id: string): Command {
   const resources = new Set<string>();
   const capabilities = new Set<string>();
-  const own = state.start.steps.filter(plan => !isEngineStep(plan));
+  const own = sentSteps(state.start.steps);
   own.forEach((plan, index) => {
     capabilities.add(plan.capability);
     const started = state.steps[index]!.resources;

@@ -1,11 +1,7 @@
-import type { Lock, LockMode } from '@aifirst/contracts';
+import { lockName, parentOf, type Lock, type LockMode } from '@aifirst/contracts';
 import { inputOf } from './commands';
-import { footprintOf, lockName, parentOf } from './plan-facts';
+import { footprintOf } from './plan-facts';
 import type { Workflow } from './workflow';
-
-/** `a` is `b`, or lies above it: `file://x/p` covers `file://x/p/q`. */
-export const covers = (a: string, b: string): boolean => a === b || (b.startsWith(a) && b[a.length] === '/');
-export const overlap = (a: string, b: string): boolean => covers(a, b) || covers(b, a);
 
 /** The locks that a step needs, as far as its input is known: one per resource and an intent on everything above it. */
 export const locksOf = (state: Workflow, index: number): readonly Lock[] => footprintOf(state.start.steps[index]!, inputOf(state, index)).locks;

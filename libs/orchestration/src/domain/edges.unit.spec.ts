@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import type { PlannedStep, StepDecision } from '@aifirst/contracts';
+import { overlap, type PlannedStep, type StepDecision } from '@aifirst/contracts';
 import { aStep, aWorkflow, WorkflowHarness } from '../testing/workflow-harness';
-import { Busy, overlap, touched } from './conflicts';
+import { Busy, touched } from './conflicts';
 import { LOSSY_PACE, resendAt } from './pauses';
 import { nextResendAt, outstanding, wakeAt } from './wake';
 

@@ -1,4 +1,4 @@
-import { expandResources, hasUnknownResources, resolveInput, type Lock, type LockMode, type PlannedStep, type Resolution } from '@aifirst/contracts';
+import { expandResources, hasUnknownResources, lockName, parentOf, resolveInput, type Lock, type LockMode, type PlannedStep, type Resolution } from '@aifirst/contracts';
 import type { JsonObject } from '@aifirst/kernel';
 
 /** What a step's input says about the step: what it touches, and the locks for that. */
@@ -55,16 +55,4 @@ function footprint(plan: PlannedStep, input: JsonObject): Footprint {
   }
   const uris = resources.map(({ uri }) => uri);
   return { uris, names: uris.map(uri => lockName(uri, plan.lockBase)), locks, unknown: hasUnknownResources(plan.resources, input) };
-}
-
-/** `file://workspace/a/b` with base `file:///srv/data` → `file:///srv/data/a/b`. */
-export function lockName(uri: string, base: string | undefined): string {
-  if (base === undefined) return uri;
-  const path = uri.indexOf('/', uri.indexOf('://') + 3);
-  return path < 0 ? base : base + uri.slice(path);
-}
-
-export function parentOf(name: string): string | null {
-  const cut = name.lastIndexOf('/');
-  return cut <= name.indexOf('://') + 2 ? null : name.slice(0, cut);
 }

@@ -1,5 +1,5 @@
-import type { Conflict, Lock, Residue, StepStatus } from '@aifirst/contracts';
-import { overlap, locksOf, merged, targetOf, touched } from './conflicts';
+import { overlap, type Conflict, type Lock, type Residue, type StepStatus } from '@aifirst/contracts';
+import { locksOf, merged, targetOf, touched } from './conflicts';
 import { isEndlesslyProbed } from './commitment';
 import { undoCommand, probeCommand } from './commands';
 import { end, probe, probeUnknowns } from './forward';
