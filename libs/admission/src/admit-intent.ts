@@ -87,7 +87,7 @@ export function readStep(value: unknown, base: string, context: AdmissionContext
     capability: typeof name === 'string' ? name : '',
     input: isObject(fields['input']) ? fields['input'] : NO_INPUT,
     dependsOn: readDependsOn(fields['dependsOn'], `${base}/dependsOn`, problems),
-    timeoutMs: readWhole(fields['timeoutMs'], TIMEOUT_MS, `${base}/timeoutMs`, problems),
+    timeoutMs: readWhole(fields['timeoutMs'], capability?.timeoutMs === undefined ? TIMEOUT_MS : { ...TIMEOUT_MS, default: capability.timeoutMs }, `${base}/timeoutMs`, problems),
     retry: { attemptsMax: readAttempts(fields['retry'], `${base}/retry`, problems) },
   };
   return { step, base, input, capability, connection, sql };

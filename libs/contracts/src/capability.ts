@@ -39,6 +39,8 @@ export interface CapabilityDescriptor {
   readonly resources: readonly ResourceTemplate[];
   /** Its target can prepare: calls of one workflow on one connection share a transaction there, which these two end (mode `atomic`). */
   readonly twoPhase?: { readonly prepare: string; readonly commit: string };
+  /** Of a step that says nothing, ms. Default 30,000. */
+  readonly timeoutMs?: number;
   /** Called by the workflow engine itself, never by an agent: not offered to anybody. */
   readonly isInternal?: boolean;
 }

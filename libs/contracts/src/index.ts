@@ -5,6 +5,7 @@ export * from './intent';
 export * from './policy';
 export * from './preview';
 export * from './service-query';
+export * from './task';
 export * from './topics';
 export * from './workflow';
 export * from './questions';

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '@aifirst/kernel';
 import type { Reversibility, ResourceTemplate, Risk } from './capability';
+import type { Parent } from './task';
 
 export type Mode = 'saga' | 'atomic';
 export type OnFailure = 'rollback' | 'pause' | 'keep';
@@ -109,6 +110,8 @@ export interface StartWorkflow {
   readonly steps: readonly PlannedStep[];
   /** Steps are added one by one, `steps` is empty at first. Mode `saga`, `onFailure: rollback`. */
   readonly interactive?: Interactive;
+  /** It works a task of another workflow, and belongs to that one's transaction. */
+  readonly parent?: Parent;
 }
 
 export type References = { readonly [key: string]: Json };

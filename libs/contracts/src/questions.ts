@@ -5,13 +5,14 @@ import type { AskedPreview, AskedUndoPreview, PreviewAnswer, UndoPreviewAnswer }
 import type { PrincipalRef } from './intent';
 import type { ControlState, DecidePlan, StepDecision } from './policy';
 import type { TargetReach } from './target-reach';
+import type { TaskQuestions } from './task';
 import type { WorkflowOrder } from './workflow';
 
 /**
  * What may be asked by `ServiceQuery`, per owner: `question: [asked, answered]`. An owner refuses by throwing `Refusal`.
  * Everything is JSON. `tenant` is always the credential's; owners filter by it.
  */
-export interface GatewayQuestions {
+export interface GatewayQuestions extends TaskQuestions {
   connection: [{ tenant: string; name: string }, Connection | null];
 }
 

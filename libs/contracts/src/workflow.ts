@@ -3,6 +3,7 @@ import type { Interactive, PlannedStep, StartWorkflow } from './intent';
 import type { DecisionOutcome, StepDecision } from './policy';
 import type { Conflict, StepError } from './execution';
 import type { Risk } from './capability';
+import type { Parent } from './task';
 
 export const WORKFLOW_STATUSES = ['pending', 'awaitingApproval', 'running', 'paused', 'committing', 'completed', 'rollingBack', 'rolledBack',
   'rollbackBlocked', 'redoing', 'rejected', 'failed', 'cancelled'] as const;
@@ -40,8 +41,8 @@ export type WorkflowFact =
   | { readonly name: 'PolicyAsked'; readonly question: number; readonly action: 'execute' | 'rollback'; readonly steps: readonly { readonly index: number; readonly generation: number }[] }
   | { readonly name: 'PolicyDecided'; readonly question: number; readonly action: 'execute' | 'rollback'; readonly decision: string; readonly controlEpoch: number; readonly decisions: readonly StepDecision[] }
   | { readonly name: 'LocksTaken'; readonly locks: readonly Lock[] }
-  /** All locks are gone: the workflow was parked too long, an administrator broke one, or it died in wait-die, is undone and starts again (`WorkflowRestarted` follows). */
-  | { readonly name: 'LocksLost'; readonly code: 'PARKED' | 'BROKEN' | 'DIED'; readonly reason: string; readonly by: string }
+  /** All locks are gone: the workflow was parked too long, an administrator broke one, it died in wait-die, is undone and starts again (`WorkflowRestarted` follows), or (`ENDED`) the transaction that it belonged to has ended. */
+  | { readonly name: 'LocksLost'; readonly code: 'PARKED' | 'BROKEN' | 'DIED' | 'ENDED'; readonly reason: string; readonly by: string }
   /** All is undone and every step begins again, in its next generation, at the workflow's old age. */
   | { readonly name: 'WorkflowRestarted'; readonly restarts: number }
   | { readonly name: 'StepStarted'; readonly step: string; readonly index: number; readonly generation: number; readonly attempt: number; readonly decision: string; readonly resources: readonly string[] }
@@ -95,6 +96,8 @@ export interface WorkflowView {
   readonly labels: Readonly<Record<string, string>>;
   /** Of an interactive transaction alone. `committing`: its agent has said that no step follows. */
   readonly interactive?: Interactive & { readonly committing: boolean };
+  /** It works a task of another workflow's. `chain`: ids of those on whose behalf, whose transaction it is first. */
+  readonly parent?: Omit<Parent, 'chain'> & { readonly chain: readonly string[] };
   readonly steps: readonly StepView[];
   readonly residue: readonly Residue[];
   readonly createdAt: string;
@@ -127,6 +130,8 @@ export type WorkflowOrder =
   /** To an interactive transaction, by whom it belongs to. The same step again changes nothing, and the answer's `sequence` is 0. */
   | { readonly order: 'addStep'; readonly step: AddedStep }
   | { readonly order: 'commit' }
+  /** To a workflow with a parent, by the gateway: the transaction that it belongs to has ended, so that what it holds for that is let go. */
+  | { readonly order: 'release' }
   | { readonly order: 'resolve'; readonly step: string; readonly outcome: 'succeeded' | 'didNotHappen'; readonly output?: Json; readonly reason: string };
 
 /** A step on its way into an interactive transaction: what it rests on goes by names, as only the transaction's owner knows the places. `digest` is what a repeat is recognised by. */

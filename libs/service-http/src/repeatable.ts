@@ -4,7 +4,7 @@ type Question = keyof GatewayQuestions | keyof OrchestratorQuestions | keyof Pol
 
 /** Questions that change nothing, or nothing more when they are asked again: one whose answer was lost is asked of the next copy. */
 const REPEATABLE: readonly Question[] = [
-  'connection',
+  'connection', 'task', 'findTask', 'withdrawTask', 'undoTask',
   'facts', 'workflowHeads', 'inUse', 'locks',
   'getRole', 'listRoles', 'missingRoles', 'getPolicy', 'listPolicies', 'validatePolicy', 'policySchema', 'getKillSwitch', 'listKillSwitches', 'applyPrincipal', 'controlState', 'decidePlan',
   'capabilities', 'probeConnection', 'preview', 'previewUndo', 'sqlHeldUntil', 'takeOver',
