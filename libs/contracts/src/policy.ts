@@ -30,6 +30,8 @@ export interface DecidePlan {
   readonly workflow: string;
   readonly question: number;
   readonly principal: PrincipalRef;
+  /** On whose behalf it acts, whose transaction it is first: each of them has to be permitted what it does. Absent: nobody's. */
+  readonly chain?: readonly PrincipalRef[];
   readonly action: 'execute' | 'rollback';
   readonly steps: readonly AskedStep[];
   /** For Cedar's `context.workflow`: the whole plan. */

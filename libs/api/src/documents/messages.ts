@@ -23,7 +23,7 @@ const FACTS: Readonly<Record<WorkflowFact['name'], { readonly summary: string; r
   PolicyAsked: { summary: 'Policy is asked about steps.', fields: { question: whole(1), action, steps: listOf(open({ index: whole(), generation: whole(1) })) } },
   PolicyDecided: { summary: 'Policy has decided, step by step.', fields: { question: whole(1), action, decision: text('id of the event that brought it'), controlEpoch: whole(), decisions: listOf(decision) } },
   LocksTaken: { summary: 'Locks are held from here on.', fields: { locks } },
-  LocksLost: { summary: 'All locks are gone.', fields: { code: oneOf('PARKED', 'BROKEN', 'DIED'), reason: text(), by: text() } },
+  LocksLost: { summary: 'All locks are gone.', fields: { code: oneOf('PARKED', 'BROKEN', 'DIED', 'ENDED'), reason: text(), by: text() } },
   WorkflowRestarted: { summary: 'All is undone and begins again.', fields: { restarts: whole(1) } },
   StepStarted: { summary: 'A step was sent to its adapter.', fields: { ...step, attempt: whole(1), decision: text(), resources: listOf(text()) } },
   StepHeld: { summary: 'A step waits for the commit.', fields: { step: text(), index: whole() } },

@@ -1,4 +1,4 @@
-import { hasEnded, type Workflow } from '../domain/workflow';
+import { isClosed, type Workflow } from '../domain/workflow';
 
 /** A workflow in memory: its state, and where it stands in the log. */
 export interface Entry {
@@ -22,7 +22,7 @@ export interface Entry {
  */
 export function lowWaterOf(head: number, open: ReadonlyMap<string, Entry>, unreadable: Iterable<number>, changed: ReadonlyMap<string, { readonly state: Workflow }>): number {
   let oldest = head + 1;
-  for (const [id, { state, firstPosition }] of open) if (firstPosition < oldest && !hasEnded(changed.get(id)?.state ?? state)) oldest = firstPosition;
+  for (const [id, { state, firstPosition }] of open) if (firstPosition < oldest && !isClosed(changed.get(id)?.state ?? state)) oldest = firstPosition;
   for (const firstPosition of unreadable) oldest = Math.min(oldest, firstPosition);
   return oldest - 1;
 }

@@ -5,11 +5,13 @@ import type { Batch } from '@aifirst/bus';
 import { decide, type Input } from '../domain/decide';
 import { losesLocksAt, resendAt } from '../domain/pauses';
 import type { Command, Decision } from '../domain/turn';
-import { hasEnded, isParked, type RecordedFact, type Workflow } from '../domain/workflow';
+import { hasEnded, isClosed, isItsOwn, isParked, type RecordedFact, type Workflow } from '../domain/workflow';
+import { lockerOf, workflowOf } from '../domain/lockers';
 import { nextResendAt, outstanding, wakeAt } from '../domain/wake';
 import { weightOf, WEIGHT_MAX, workOf, type Answer, type Intake, type Work } from './inputs';
 import { Alarms, lowWaterOf, RecentIds, type Entry } from './open-workflows';
 import { LocalLocks } from './local-locks';
+import { lockViewsOf, waitsForOf } from './lock-views';
 import type { LockKeeper, OrchestratorOptions } from './ports';
 import { noSnapshotOf, readWorkflows, recover, snapshotOf } from './recovery';
 import { isFact, toAppend } from './workflow-log';
@@ -75,12 +77,12 @@ export class Orchestrator {
     const at = this.#options.clock.now();
     for (const [id, { state, ...found }] of workflows) {
       if (state === null) continue;
-      if (hasEnded(state)) { this.#ended.add(id); continue; }
+      if (isClosed(state)) { this.#ended.add(id); continue; }
       const entry: Entry = { state, ...found, since: at, resentAt: at, alarmAt: Infinity };
       this.#open.set(id, entry);
       this.#setAlarm(entry, at);
     }
-    await this.#locks.begin([...this.#open.values()].flatMap(({ state: { id, locks } }) => (locks.length === 0 ? [] : [{ workflow: id, locks }])), at);
+    await this.#locks.begin([...this.#open.values()].flatMap(({ state }) => (state.locks.length === 0 ? [] : [{ workflow: lockerOf(state), locks: state.locks }])), at);
     this.#cancelNews = this.#locks.onNews(() => { this.#hasNews = true; this.#kick(); });
     this.#cancelControl = this.#options.control.onChange(tenant => { this.#changes++; this.#tickAll(tenant); });
     this.#tickAll(null);
@@ -120,11 +122,7 @@ export class Orchestrator {
   }
 
   locks(tenant: string | null): readonly LockView[] {
-    return this.#locks.view().flatMap(({ workflow, resource, mode, since, waiting }) => {
-      const entry = this.#open.get(workflow);
-      if (entry === undefined || (tenant !== null && entry.state.tenant !== tenant) || mode.startsWith('intent')) return [];
-      return [{ id: lockId(workflow, resource), tenant: entry.state.tenant, resource, mode, workflow, since: new Date(since).toISOString(), waiting }];
-    }).sort((a, b) => (a.id < b.id ? -1 : 1));
+    return lockViewsOf(this.#locks.view(), workflow => this.#open.get(workflow)?.state.tenant, tenant);
   }
 
   async breakLock(tenant: string | null, id: string, by: PrincipalRef, reason: string): Promise<LockView> {
@@ -141,8 +139,7 @@ export class Orchestrator {
     for (const workflow of workflows) {
       const state = this.#open.get(workflow)?.state;
       if (state === undefined) { if (isUuid(workflow)) others.push(workflow); continue; }
-      const waitsFor = this.#locks.waitOf(workflow);
-      heads.push({ workflow, facts: state.facts, ...(waitsFor === null ? {} : { waitsFor }) });
+      heads.push({ workflow, facts: state.facts, ...waitsForOf(this.#locks.waitOf(lockerOf(state))) });
     }
     if (others.length === 0) return heads;
     const ended = new Map<string, number>();
@@ -304,7 +301,10 @@ export class Orchestrator {
     const known = conflict.streams.map(({ stream }) => stream);
     if (known.length === 0 || known.some(stream => this.#open.has(stream) || this.#defects.has(stream))) throw conflict;
     await this.#load(known, loaded);
-    this.#locks.discard([...touched].map(([workflow, { entry }]) => ({ workflow, locks: entry?.state.locks ?? [] })), at);
+    this.#locks.discard([...touched.values()].flatMap(({ entry, state }) => {
+      const [before, after] = [lockerOf(entry?.state ?? state), lockerOf(state)];
+      return [{ workflow: before, locks: entry?.state.locks ?? [] }, ...(after === before ? [] : [{ workflow: after, locks: [] }])];
+    }), at);
     const others = [...touched.values()].flatMap(({ entry }) => (entry === null ? [] : [entry.state]));
     return others.map(({ id, tenant }) => ({ workflow: id, tenant, causation: undefined, input: { type: 'Tick' } }));
   }
@@ -316,7 +316,7 @@ export class Orchestrator {
     const known = round.touched.get(workflow);
     const entry = known?.entry ?? this.#open.get(workflow) ?? null;
     const state = known?.state ?? entry?.state ?? null;
-    if (input.type === 'Ordered' && (state === null || state.tenant !== work.tenant || (input.by.kind === 'agent' && state.start.agent.id !== input.by.id))) {
+    if (input.type === 'Ordered' && (state === null || state.tenant !== work.tenant || (input.by.kind === 'agent' && !isItsOwn(state, input.by.id)))) {
       round.said.push(() => answer?.reject(new Refusal({ code: 'NOT_FOUND', detail: `there is no workflow \`${workflow}\`` })));
       return;
     }
@@ -326,18 +326,18 @@ export class Orchestrator {
     }
     let decision: Decision | null;
     try {
-      const agent = input.type === 'Submitted' ? input.start.agent.id : state!.start.agent.id;
+      const { agent, parent } = input.type === 'Submitted' ? input.start : state!.start;
       decision = decide(input, state, {
-        at: round.at, chance: this.#options.chance(), epoch: this.#log.epoch, causation: work.causation, control: this.#options.control.control(state?.tenant ?? work.tenant, agent), drivenSince: entry?.since ?? round.at,
+        at: round.at, chance: this.#options.chance(), epoch: this.#log.epoch, causation: work.causation, control: this.#options.control.control(state?.tenant ?? work.tenant, agent.id, parent?.chain.map(({ id }) => id)), drivenSince: entry?.since ?? round.at,
       }, work.tenant);
     } catch (error) {
-      if (input.type === 'LocksGranted') this.#locks.hold(workflow, state!.locks, round.at);
+      if (input.type === 'LocksGranted') this.#locks.hold(lockerOf(state!), state!.locks, round.at);
       if (error instanceof Refusal) round.said.push(() => answer?.reject(error));
       else this.#refuseDefect(round, work, error);
       return;
     }
     if (decision === null) {
-      if (input.type === 'LocksGranted') this.#locks.hold(workflow, state!.locks, round.at);
+      if (input.type === 'LocksGranted') this.#locks.hold(lockerOf(state!), state!.locks, round.at);
       this.#ignore(round, work, 'late');
       return;
     }
@@ -347,14 +347,16 @@ export class Orchestrator {
     mine.commands.push(...decision.commands);
     if (answer !== undefined) mine.answers.push(decision.facts.length > 0 ? answer : { resolve: () => answer.resolve(0), reject: answer.reject });
     round.touched.set(workflow, mine);
-    if (hasEnded(decision.state) || decision.facts.some(({ fact }) => fact.name === 'LocksLost')) this.#locks.release(workflow);
+    const [before, locker] = [lockerOf(state ?? decision.state), lockerOf(decision.state)];
+    if (before !== locker) { this.#locks.hold(locker, decision.state.locks, round.at); this.#locks.release(before); }
+    if (isClosed(decision.state) || decision.facts.some(({ fact }) => fact.name === 'LocksLost')) this.#locks.release(locker);
     // Why: each decision says all that is wanted. Who pauses, fails or waits for policy must neither stand in others' way nor be given anything.
-    if (decision.wants === null) { this.#locks.cancel(workflow, decision.state.locks); return; }
+    if (decision.wants === null) { this.#locks.cancel(locker, decision.state.locks); return; }
     const { locks, late } = decision.wants;
     const follow = { workflow, tenant: work.tenant, causation: work.causation };
-    const found = this.#locks.request(workflow, locks, late, round.at, decision.state.locks);
+    const found = this.#locks.request(locker, locks, late, round.at, decision.state.locks);
     if (found.answer === 'granted') this.#bring(round, { ...follow, input: { type: 'LocksGranted', locks } });
-    if (found.answer === 'die') this.#bring(round, { ...follow, input: { type: 'LocksRefused', holder: found.holder, locks } });
+    if (found.answer === 'die') this.#bring(round, { ...follow, input: { type: 'LocksRefused', holder: workflowOf(found.holder), locks } });
   }
 
   #ignore(round: Round, { intake, answer }: Work, kind: 'late' | 'early'): void {
@@ -374,13 +376,14 @@ export class Orchestrator {
       const yielding = this.#locks.yielding();
       if (granted.length === 0 && yielding.length === 0) return;
       for (const { workflow, locks } of granted) this.#bringLocks(round, workflow, { type: 'LocksGranted', locks });
-      for (const { workflow, holder, locks } of yielding) this.#bringLocks(round, workflow, { type: 'LocksRefused', holder, locks });
+      for (const { workflow, holder, locks } of yielding) this.#bringLocks(round, workflow, { type: 'LocksRefused', holder: workflowOf(holder), locks });
     }
   }
 
-  #bringLocks(round: Round, workflow: string, input: Input): void {
+  #bringLocks(round: Round, locker: string, input: Input): void {
+    const workflow = workflowOf(locker);
     const state = round.touched.get(workflow)?.state ?? this.#open.get(workflow)?.state;
-    if (state === undefined) { this.#locks.release(workflow); return; }
+    if (state === undefined) { this.#locks.release(locker); return; }
     this.#bring(round, { workflow, tenant: state.tenant, causation: undefined, input });
   }
 
@@ -407,7 +410,7 @@ export class Orchestrator {
       if (row !== undefined) next.version = row.version;
       if (resent.has(workflow)) next.resentAt = at;
       for (const { fact } of facts) this.#options.telemetry?.fact(fact, state, at, before);
-      if (hasEnded(state)) { this.#open.delete(workflow); this.#ended.add(workflow); }
+      if (isClosed(state)) { this.#open.delete(workflow); this.#ended.add(workflow); }
       else { this.#open.set(workflow, next); this.#ended.delete(workflow); this.#setAlarm(next, at); }
       const sequence = row?.messages.reduce((last, message) => (isFactTopic(message.topic) ? message.event.sequence ?? last : last), 0) ?? 0;
       for (const answer of answers) answer.resolve(sequence);
@@ -469,7 +472,7 @@ export class Orchestrator {
   #forgetEnded(loaded: ReadonlySet<string>): void {
     for (const workflow of loaded) {
       const entry = this.#open.get(workflow);
-      if (entry !== undefined && hasEnded(entry.state)) { this.#open.delete(workflow); this.#ended.add(workflow); }
+      if (entry !== undefined && isClosed(entry.state)) { this.#open.delete(workflow); this.#ended.add(workflow); }
     }
   }
 
@@ -477,9 +480,9 @@ export class Orchestrator {
     const documents: DocumentPut[] = [];
     for (const { entry, state } of touched.values()) {
       if (entry === null) continue;
-      if (hasEnded(state)) { if (entry.snapshotted) documents.push(noSnapshotOf(this.#log, state)); }
+      if (isClosed(state)) { if (entry.snapshotted) documents.push(noSnapshotOf(this.#log, state)); }
       // Why: it had ended and begins to move again; its first rows lie before the low-water mark.
-      else if (hasEnded(entry.state)) { documents.push(snapshotOf(this.#log, state, entry.version + 1)); entry.snapshotted = true; }
+      else if (isClosed(entry.state)) { documents.push(snapshotOf(this.#log, state, entry.version + 1)); entry.snapshotted = true; }
     }
     return documents;
   }
@@ -490,11 +493,8 @@ export class Orchestrator {
     const aged: Entry[] = [];
     for (const entry of this.#open.values()) {
       if (aged.length === SNAPSHOTS_PER_COMMIT) break;
-      if (entry.firstPosition <= old && !(touched.get(entry.state.id)?.facts.length) && !hasEnded(entry.state)) aged.push(entry);
+      if (entry.firstPosition <= old && !(touched.get(entry.state.id)?.facts.length) && !isClosed(entry.state)) aged.push(entry);
     }
     return aged;
   }
-
 }
-
-const lockId = (workflow: string, resource: string): string => `${workflow}.${Buffer.from(resource).toString('base64url')}`;

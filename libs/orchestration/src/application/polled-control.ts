@@ -59,16 +59,17 @@ export class PolledControl implements ControlSource {
     return this.#asOf === -Infinity ? null : { epoch: this.#tenants.get(tenant)?.epoch ?? 0, asOf: this.#asOf };
   }
 
-  control(tenant: string, agent: string): Control {
+  control(tenant: string, agent: string, chain: readonly string[] = []): Control {
     const state = this.stateOf(tenant);
     if (state === null) return { epoch: null, hold: null };
-    const engaged = state.killSwitches.filter(({ kind, target }) => kind === 'all' || target === agent);
+    const engaged = state.killSwitches.filter(({ kind, target }) => kind === 'all' || target === agent || (target !== null && chain.includes(target)));
     const [first] = engaged;
     if (first !== undefined) {
       const reason = engaged.map(kill => `kill switch \`${kill.id}\`: ${kill.reason}`).join('; ');
       return { epoch: state.epoch, hold: { code: 'KILL_SWITCH', reason, includeUndo: engaged.some(kill => kill.includeUndo), rollback: engaged.some(kill => kill.rollback), killSwitch: first.id } };
     }
-    if (state.suspendedAgents.includes(agent)) return { epoch: state.epoch, hold: { code: 'AGENT_SUSPENDED', reason: `agent \`${agent}\` is suspended`, includeUndo: false, rollback: false } };
+    const suspended = [agent, ...chain].find(id => state.suspendedAgents.includes(id));
+    if (suspended !== undefined) return { epoch: state.epoch, hold: { code: 'AGENT_SUSPENDED', reason: `agent \`${suspended}\` is suspended`, includeUndo: false, rollback: false } };
     return { epoch: state.epoch, hold: null };
   }
 

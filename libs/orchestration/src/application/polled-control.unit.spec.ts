@@ -134,4 +134,14 @@ describe('PolledControl', () => {
     await stand.pass(5_000);
     expect(stand.asked).toBe(before);
   });
+
+  it('holds whoever acts on behalf of one that is held', async () => {
+    const stand = await new Stand().start();
+    stand.answer = [state(2, { suspendedAgents: ['leader'] })];
+    await stand.pass(250);
+    expect([stand.hold, stand.control.control('t', 'agent', ['leader']).hold?.code]).toEqual([null, 'AGENT_SUSPENDED']);
+    stand.answer = [state(3, { killSwitches: [kill('k', { kind: 'agent', target: 'leader' })] })];
+    await stand.pass(250);
+    expect([stand.hold, stand.control.control('t', 'agent', ['other', 'leader']).hold?.code]).toEqual([null, 'KILL_SWITCH']);
+  });
 });

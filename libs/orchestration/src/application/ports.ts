@@ -9,7 +9,8 @@ import type { Workflow } from '../domain/workflow';
 
 /** What holds a tenant or an agent right now; says so when it changes. */
 export interface ControlSource {
-  control(tenant: string, agent: string): Control;
+  /** @param chain ids of those on whose behalf the agent acts: what holds one of them holds it */
+  control(tenant: string, agent: string, chain?: readonly string[]): Control;
   /** @param listener gets the tenant whose state has moved, null: all */
   onChange(listener: (tenant: string | null) => void): () => void;
 }

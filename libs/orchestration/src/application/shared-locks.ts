@@ -117,8 +117,10 @@ export class SharedLocks implements LockKeeper {
 
   flush(): void {
     if (this.#changes.size === 0) return;
+    // Why gains first: what passes from one name to another must be nobody's in between.
+    for (const [workflow, { held }] of this.#changes) if (held !== null && held.length > 0) this.#outbox.push({ op: 'hold', workflow, locks: held });
     for (const [workflow, { asked, held }] of this.#changes) {
-      if (held !== null) this.#outbox.push({ op: 'hold', workflow, locks: held });
+      if (held !== null && held.length === 0) this.#outbox.push({ op: 'hold', workflow, locks: held });
       this.#answered.delete(workflow);
       if (asked === null) this.#asks.delete(workflow); else this.#ask(workflow, asked);
     }

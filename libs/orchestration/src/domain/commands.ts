@@ -41,7 +41,7 @@ export function askCommand(state: Workflow, question: number, indices: readonly 
   return {
     name: 'DecidePlan', id,
     data: {
-      workflow: state.id, question, principal: state.start.agent, action: 'execute', steps: indices.map(index => askedStep(state, index)),
+      workflow: state.id, question, principal: state.start.agent, ...(state.start.parent === undefined ? {} : { chain: state.start.parent.chain }), action: 'execute', steps: indices.map(index => askedStep(state, index)),
       plan: { steps: own.length, capabilities: [...capabilities].sort(), resources: [...resources] },
     },
   };

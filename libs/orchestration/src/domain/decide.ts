@@ -167,7 +167,8 @@ function undoReport(turn: Turn, report: StepReported): boolean {
 
 function die(turn: Turn, holder: string, wanted: readonly Lock[]): boolean {
   if (!isForward(turn.state)) return false;
-  if (turn.state.start.interactive !== undefined) return locksRefused(turn, holder, wanted);
+  // Why also of a task: what it belongs to holds other locks and does not begin again, so that waiting here could go round in a circle.
+  if (turn.state.start.interactive !== undefined || turn.state.start.parent !== undefined) return locksRefused(turn, holder, wanted);
   const passed = turn.state.steps.some((step, index) => MAY_STAND.includes(step.status) && step.decision?.undoLease === undefined && turn.plan(index).reversibility !== 'readOnly');
   if (passed || turn.state.restarts >= RESTARTS_MAX) {
     // Why such a one: only a step that is ready asks for locks.

@@ -51,7 +51,7 @@ function apply(state: Workflow, fact: Exclude<WorkflowFact, { name: 'IntentSubmi
       status: state.status === 'pending' ? 'running' : state.status,
     };
     case 'StepHeld': return step(fact.index, { status: 'held' });
-    case 'StepSucceeded': return step(fact.index, { status: 'succeeded', output: fact.output, actSequence: fact.actSequence, error: null, parked: false });
+    case 'StepSucceeded': return step(fact.index, { status: 'succeeded', output: fact.output, actSequence: fact.actSequence, doneAt: at, error: null, parked: false });
     case 'StepFailed': return fact.retryAt === null
       ? step(fact.index, { status: 'failed', error: fact.error, parked: false, asked: null })
       : step(fact.index, { ...again(state.steps[fact.index]!), retryAt: fact.retryAt, error: fact.error, failures: state.steps[fact.index]!.failures + 1 });
@@ -97,9 +97,12 @@ function apply(state: Workflow, fact: Exclude<WorkflowFact, { name: 'IntentSubmi
     case 'RollbackParked': return { ...state, status: 'rollbackBlocked', parkedAt: at };
     // Why not so for an interactive one: until its last step has ended it can be taken back like any that runs.
     case 'WorkflowCommitting': return state.start.interactive === undefined ? { ...state, status: 'committing' } : { ...state, closing: true };
-    case 'WorkflowEnded': return { ...state, status: fact.status, locks: [], locksLost: false, paused: null, parkedAt: null, endedAt: at };
+    case 'WorkflowEnded': return { ...state, status: fact.status, locks: isKeptForParent(state, fact.status) ? state.locks : [], locksLost: false, paused: null, parkedAt: null, endedAt: at };
   }
 }
+
+/** What stands belongs to a transaction that has not ended: nobody else may build on it yet. */
+const isKeptForParent = ({ start }: Workflow, status: Workflow['status']): boolean => start.parent !== undefined && (status === 'completed' || status === 'failed');
 
 const forwardStatus = (state: Workflow, steps: readonly Step[]): Workflow['status'] => {
   if (steps.some(s => s.status === 'awaitingApproval')) return 'awaitingApproval';

@@ -131,7 +131,7 @@ function withLocks(turn: Turn, ready: readonly number[]): readonly number[] {
     // Why all of them: what was done before locks were lost may have to be undone.
     const missing = merged([...state.wanted, ...state.steps.flatMap((step, index) => (step.status === 'skipped' ? [] : locksOf(state, index)))]);
     if (missing.length === 0) return ready;
-    turn.wants = { locks: missing, late: false };
+    turn.wants = { locks: missing, late: holdsBesides(state) };
     return [];
   }
   const missingOf = (index: number): readonly Lock[] => (turn.plan(index).hasReferences ? missingLocks(state, locksOf(state, index)) : []);
@@ -140,16 +140,19 @@ function withLocks(turn: Turn, ready: readonly number[]): readonly number[] {
   return ready.filter(index => !lacking.has(index));
 }
 
+/** What it belongs to holds locks: so it never waits for an older one. */
+const holdsBesides = ({ start }: Workflow): boolean => start.parent !== undefined;
+
 /** A transaction whose steps are not known beforehand holds nothing until the first one that touches something, and then asks for what each one needs. */
 function withLocksOneByOne(turn: Turn, ready: readonly number[]): readonly number[] {
   const { state } = turn;
-  const isLate = state.locks.length > 0;
+  const isLate = state.locks.length > 0 || holdsBesides(state);
   const lacking = ready.filter(index => lateLocksOf(state, index).length > 0);
   if (lacking.length > 0) {
     // Why: what was done before locks were lost may have to be undone, so that it counts as if it were to be done.
-    const standing = isLate ? [] : state.steps.flatMap(({ status }, index) => (MAY_STAND.includes(status) ? [index] : []));
+    const standing = state.locks.length > 0 ? [] : state.steps.flatMap(({ status }, index) => (MAY_STAND.includes(status) ? [index] : []));
     // Why one: it must be known whom a refusal is about.
-    turn.wants = { locks: isLate ? lateLocksOf(state, lacking[0]!) : merged([...standing, lacking[0]!].flatMap(index => [...locksOf(state, index)])), late: isLate };
+    turn.wants = { locks: state.locks.length > 0 ? lateLocksOf(state, lacking[0]!) : merged([...standing, lacking[0]!].flatMap(index => [...locksOf(state, index)])), late: isLate };
   }
   return ready.filter(index => !lacking.includes(index));
 }

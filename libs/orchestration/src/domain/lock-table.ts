@@ -1,5 +1,6 @@
 import type { Lock, LockMode } from '@aifirst/contracts';
 import { merged, stronger } from './conflicts';
+import { areOne } from './lockers';
 
 const MODES: readonly LockMode[] = ['intentRead', 'intentWrite', 'read', 'write'];
 const bitOf = (mode: LockMode): number => 1 << MODES.indexOf(mode);
@@ -30,7 +31,7 @@ export interface Yielding extends Granted { readonly holder: string }
 
 /**
  * Who holds and who waits, worked out anew from the workflows' facts at every start. Age is the workflow's id (UUID v7:
- * older is smaller). A first request is granted whole or waits, in order of age and behind every late one, holding
+ * older is smaller), or of one that works a task its root's (lockers.ts). A first request is granted whole or waits, in order of age and behind every late one, holding
  * nothing. A late one, of a workflow that holds already, waits only for younger holders and dies before an older one,
  * also when that comes to hold while it waits: so no circle can form.
  */
@@ -223,6 +224,6 @@ class Claims {
     if (claims === undefined) return;
     const own = claims.modes.get(workflow);
     if (!MODES.some((other, at) => conflict(mode, other) && claims.counts[at]! > (own === other ? 1 : 0))) return;
-    for (const [other, held] of claims.modes) if (other !== workflow && conflict(mode, held)) yield other;
+    for (const [other, held] of claims.modes) if (conflict(mode, held) && !areOne(other, workflow)) yield other;
   }
 }

@@ -9,13 +9,14 @@ import { hasEnded, isForward, isHeldByControl, isInFlight, isLeftStanding } from
 /** Carries out a person's or the owning agent's word. @throws Refusal `WRONG_STATE` naming the status, `UNKNOWN_STEP`, `PLAN_STALE` */
 export function order(turn: Turn, asked: WorkflowOrder, by: PrincipalRef): void {
   switch (asked.order) {
-    case 'rollback': return rollback(turn, asked, by.id);
+    case 'rollback': return rollback(turn, asked, by);
     case 'cancel': return cancel(turn, asked.reason ?? 'cancelled', by.id);
     case 'pause': return pause(turn, asked.reason ?? 'paused', by.id);
     case 'resume': return resume(turn, asked.failedStep, by.id);
     case 'resolve': return resolve(turn, asked, by.id);
     case 'addStep': return addStep(turn, asked.step, by);
     case 'commit': return commitTransaction(turn, by);
+    case 'release': return release(turn, by);
   }
 }
 
@@ -25,13 +26,25 @@ function wrongState(turn: Turn, what: string): never {
 }
 
 const TO_ROLL_BACK: readonly WorkflowStatus[] = ['completed', 'failed', 'paused', 'rollbackBlocked'];
-function rollback(turn: Turn, { reason, onConflict, facts }: Extract<WorkflowOrder, { order: 'rollback' }>, by: string): void {
+function rollback(turn: Turn, { reason, onConflict, facts }: Extract<WorkflowOrder, { order: 'rollback' }>, by: PrincipalRef): void {
   const { state } = turn;
+  const { parent } = state.start;
+  if (parent !== undefined && hasEnded(state) && by.kind !== 'service') {
+    throw new Refusal({ code: 'WRONG_STATE', detail: `the workflow belongs to the transaction of workflow \`${parent.root}\`, which has built on it: that is what can be rolled back` }, { status: state.status });
+  }
   // Why once more: what was left out still stands, and may be in nobody's way by now.
   const standsStill = state.status === 'rolledBack' && state.steps.some(isLeftStanding);
   if (!isForward(state) && !TO_ROLL_BACK.includes(state.status) && !standsStill) wrongState(turn, 'rolled back');
   if (facts !== undefined && facts !== state.facts) throw new Refusal({ code: 'PLAN_STALE', detail: 'the workflow has moved since it was looked at: preview it anew' }, { status: state.status });
-  requestRollback(turn, by, reason, onConflict);
+  requestRollback(turn, by.id, reason, onConflict);
+}
+
+/** The transaction that it belongs to has ended. */
+function release(turn: Turn, by: PrincipalRef): void {
+  const { state } = turn;
+  if (by.kind !== 'service') throw new Refusal({ code: 'FORBIDDEN', detail: 'locks are let go when the transaction ends' });
+  if (!hasEnded(state)) wrongState(turn, 'released');
+  if (state.locks.length > 0) turn.record({ name: 'LocksLost', code: 'ENDED', reason: 'the transaction that it belonged to has ended', by: by.id });
 }
 
 function cancel(turn: Turn, reason: string, by: string): void {

@@ -1,4 +1,4 @@
-import { overlap, type Conflict, type Lock, type Residue, type StepStatus } from '@aifirst/contracts';
+import { delegates, overlap, type Conflict, type Lock, type Residue, type StepStatus } from '@aifirst/contracts';
 import { locksOf, merged, targetOf, touched } from './conflicts';
 import { isEndlesslyProbed } from './commitment';
 import { undoCommand, probeCommand } from './commands';
@@ -103,13 +103,14 @@ function heldBack(state: Workflow): (index: number) => boolean {
     else if (status === 'running' || status === 'unknown' || status === 'undoing' || (status === 'succeeded' && needsUndo(state, index))) open.push(index);
   });
   const depended = allBelow(state, [...open, ...blocked]);
+  const changing = open.filter(index => !isReadOnly(state, index));
   const lastAct = new Map<string, number>();
   for (const index of open) {
     const target = targetOf(state, index);
     if (target !== null && !isReadOnly(state, index)) lastAct.set(target, Math.max(actOf(state, index), lastAct.get(target) ?? -Infinity));
   }
   return index => {
-    if (depended.has(index)) return true;
+    if (depended.has(index) || changing.some(other => mayHaveBuiltOn(state, other, index))) return true;
     const target = targetOf(state, index);
     if (target === null) return false;
     const act = state.steps[index]!.actSequence;
@@ -117,6 +118,16 @@ function heldBack(state: Workflow): (index: number) => boolean {
       || blocked.some(other => other !== index && actOf(state, other) > act && sharesResource(state, other, index));
   };
 }
+
+/** Others' work for a task may have touched anything: whatever was done before it ended is taken back after it, and the other way round. */
+function mayHaveBuiltOn(state: Workflow, later: number, earlier: number): boolean {
+  if (later === earlier || ![later, earlier].some(index => delegates(state.start.steps[index]!.capability))) return false;
+  return doneAtOf(state, later) > doneAtOf(state, earlier);
+}
+const doneAtOf = (state: Workflow, index: number): number => {
+  const { status, doneAt } = state.steps[index]!;
+  return status === 'running' || status === 'unknown' ? Infinity : doneAt ?? -Infinity;
+};
 
 /** When it acted, among the acts on its target; what may still act comes last. */
 const actOf = (state: Workflow, index: number): number => {

@@ -28,6 +28,8 @@ export interface Step {
   readonly error: StepError | null;
   readonly actSequence: number;
   readonly resources: readonly string[];
+  /** When it had succeeded. */
+  readonly doneAt: number | null;
   readonly undo: Undo | null;
 }
 
@@ -80,11 +82,15 @@ export const factId = (workflow: string, number: number): string => `${workflow}
 export const FIRST_GENERATION = 1;
 export const newStep = (): Step => ({
   status: 'pending', generation: FIRST_GENERATION, attempts: 0, failures: 0, decision: null, asked: null, askedAt: null, asks: 0, decidedAt: null, startedFact: null, startedAt: null, retryAt: null,
-  probe: 0, probedAt: null, parked: false, output: null, error: null, actSequence: 0, resources: [], undo: null,
+  probe: 0, probedAt: null, parked: false, output: null, error: null, actSequence: 0, resources: [], doneAt: null, undo: null,
 });
 
 const ENDED: readonly WorkflowStatus[] = ['completed', 'rolledBack', 'rejected', 'failed', 'cancelled'];
-export const hasEnded = (workflow: Workflow): boolean => ENDED.includes(workflow.status);
+export const hasEnded = ({ status }: Pick<Workflow, 'status'>): boolean => ENDED.includes(status);
+/** Nothing is left to be kept for it. One that worked a task holds what it has touched until the transaction that it belongs to has ended. */
+export const isClosed = (workflow: Workflow): boolean => hasEnded(workflow) && workflow.locks.length === 0;
+/** Its own agent's, or somebody's on whose behalf that one acts. */
+export const isItsOwn = ({ start: { agent, parent } }: Workflow, id: string): boolean => agent.id === id || parent?.chain.some(other => other.id === id) === true;
 export const isForward = (workflow: Workflow): boolean => workflow.status === 'pending' || workflow.status === 'running' || workflow.status === 'awaitingApproval';
 /** What is asked of the person or thing that waits: nothing moves by itself. */
 export const isParked = (workflow: Workflow): boolean => workflow.status === 'paused' || workflow.status === 'rollbackBlocked';
