@@ -132,8 +132,9 @@ function partsOf(deps: GatewayDeps): Parts {
   });
   const intentTopic = deps.intentTopic === undefined ? null : new IntentTopicIntake(deps.intentTopic, { intake, identity, writer, clock, ids, logger, idempotencyMs });
   const unsealing = new Unsealing(vault);
-  const mcp = new McpService({ identity, capabilities, intake, plans, projection, unsealing, vault, clock, ids, logger }, { version: deps.version, origins: deps.mcpOrigins ?? [], ids });
-  return { identity, capabilities, intake, plans, rollbacks, transactions: new Transactions({ identity, intake, projection }), projection, writer, intentTopic, unsealing, mcp, streams: new EventStreams({ identity, projection, clock, logger }) };
+  const transactions = new Transactions({ identity, intake, projection });
+  const mcp = new McpService({ identity, capabilities, intake, plans, projection, transactions, rollbacks, unsealing, vault, clock, ids, logger }, { version: deps.version, origins: deps.mcpOrigins ?? [], ids });
+  return { identity, capabilities, intake, plans, rollbacks, transactions, projection, writer, intentTopic, unsealing, mcp, streams: new EventStreams({ identity, projection, clock, logger }) };
 }
 
 /** The gateway as a Nest module: its controllers over parts that are made already. */

@@ -30,6 +30,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   TIMEOUT: 'A longer time is given by `_meta["io.aifirst/timeoutMs"]`.',
   PLAN_STALE: 'What the plan rests on has changed: plan again and look at it.',
   OVERLOADED: 'Nothing was done: call again later.',
+  LOCKED: 'Call again when the workflow that holds it has ended (a call with an idempotency key: with another one), or do without it.',
 };
 
 /** Where the words of a workflow's end say more than its name does. */
@@ -43,16 +44,23 @@ const STANDS: Readonly<Partial<Record<WorkflowStatus, string>>> = {
   awaitingApproval: 'It waits for a person\'s decision. Do not call again.',
 };
 
-interface Written { readonly code: string; readonly detail: string; readonly lines: readonly string[]; readonly more?: JsonObject; readonly structured?: JsonObject }
+export interface Written { readonly code: string; readonly detail: string; readonly lines: readonly string[]; readonly more?: JsonObject; readonly structured?: JsonObject }
 
 /** An error that a model can act on. Why no `structuredContent` unless given: that would have to be the tool's output. */
-function failed({ code, detail, lines, more = {}, structured }: Written, meta: JsonObject = {}): ToolAnswer {
+export function failed({ code, detail, lines, more = {}, structured }: Written, meta: JsonObject = {}): ToolAnswer {
   const text = [`${code}: ${oneLine(detail)}`, ...lines, ...(ADVICE[code] === undefined ? [] : [ADVICE[code]])].join('\n');
   return { content: [{ type: 'text', text }], ...(structured === undefined ? {} : { structuredContent: structured }), isError: true, _meta: { ...meta, [`${META}error`]: { code, detail: oneLine(detail), ...more } } };
 }
 
 /** @param takes what the tool takes, for who sent it something else; null: that is not the trouble */
-export function refusalAnswer({ code, detail, problems, extra, passes }: Explained, takes: string | null): ToolAnswer {
+export function refusalAnswer(explained: Explained, takes: string | null): ToolAnswer {
+  const { code, detail } = explained;
+  const { lines, more } = refusalParts(explained, takes);
+  return failed({ code, detail, lines, more });
+}
+
+/** What was wrong with which, and what is taken. */
+export function refusalParts({ problems, extra, passes }: Explained, takes: string | null): { readonly lines: readonly string[]; readonly more: JsonObject } {
   const shown = problems.slice(0, ITEMS_MAX);
   const isAboutArguments = problems.some(({ pointer }) => pointer !== undefined);
   const lines = [
@@ -62,14 +70,14 @@ export function refusalAnswer({ code, detail, problems, extra, passes }: Explain
     ...(isAboutArguments && takes !== null ? [`It takes ${takes}.`] : []),
   ];
   const errors = shown.map(problem => ({ code: problem.code, detail: oneLine(problem.detail), ...(problem.pointer === undefined ? {} : { pointer: problem.pointer }) }));
-  return failed({ code, detail, lines, more: { errors, ...extra } });
+  return { lines, more: { errors, ...extra } };
 }
 
 export const simpleRefusal = (code: string, detail: string, lines: readonly string[] = []): ToolAnswer => failed({ code, detail, lines: ['Nothing was done.', ...lines] });
 
 /** The marks of a call that became a workflow. Why both names: the one is ours alone, the other is what `_meta` is read for. */
-const metaOf = (workflowId: string, deduplicated: boolean): JsonObject =>
-  ({ [`${META}workflowId`]: workflowId, ...(deduplicated ? { deduplicated: true, [`${META}deduplicated`]: true } : {}) });
+export const metaOf = (workflowId: string, deduplicated: boolean, stepId?: string): JsonObject =>
+  ({ [`${META}workflowId`]: workflowId, ...(stepId === undefined ? {} : { [`${META}stepId`]: stepId }), ...(deduplicated ? { deduplicated: true, [`${META}deduplicated`]: true } : {}) });
 
 export const isDone = ({ status }: WorkflowView): boolean => status === 'completed';
 
@@ -81,15 +89,17 @@ export function callAnswer(view: WorkflowView | null, workflowId: string, output
   const meta = metaOf(workflowId, deduplicated);
   if (view === null || STANDS[view.status] === undefined && !isDone(view)) return running(view, workflowId, meta);
   const step = view.steps.find(({ id }) => id === STEP);
-  if (isDone(view)) {
-    const output = step?.output ?? null;
-    if (isErased(output)) return failed({ code: 'ERASED', detail: 'it was done, and what it answered has been erased since', lines: [`Workflow: ${workflowId}`] }, meta);
-    const structured = structuredOutput(outputSchema, output);
-    return { content: [{ type: 'text', text: JSON.stringify(structured) }], structuredContent: structured, _meta: meta };
-  }
+  if (isDone(view)) return outputAnswer(step?.output ?? null, outputSchema, meta, `Workflow: ${workflowId}`);
   const { code, detail, clean } = troubleOf(view, step);
   const lines = [standing(view), ...(code === 'POLICY_DENIED' && permitted.length > 0 ? [`Permitted now: ${permitted.join('; ')}.`] : []), ...(deduplicated ? ['This is the answer to the same call before.'] : []), `Workflow: ${workflowId} (get_workflow shows it).`];
   return failed({ code, detail, lines, more: { workflowId, status: view.status, ...(clean === undefined ? {} : { clean }) } }, meta);
+}
+
+/** What a step did, in the words of its capability. @param where it can be looked at */
+export function outputAnswer(output: Json, outputSchema: JsonObject, meta: JsonObject, where: string): ToolAnswer {
+  if (isErased(output)) return failed({ code: 'ERASED', detail: 'it was done, and what it answered has been erased since', lines: [where] }, meta);
+  const structured = structuredOutput(outputSchema, output);
+  return { content: [{ type: 'text', text: JSON.stringify(structured) }], structuredContent: structured, _meta: meta };
 }
 
 function running(view: WorkflowView | null, workflowId: string, meta: JsonObject): ToolAnswer {
@@ -108,19 +118,27 @@ export function workflowAnswer(view: WorkflowView, deduplicated: boolean, asked:
     return { content: [...hint, { type: 'text', text: JSON.stringify(structured) }], structuredContent: structured, _meta: meta };
   }
   const { code, detail, clean } = troubleOf(view, view.steps.find(({ error }) => error !== null));
-  const steps = view.steps.slice(0, ITEMS_MAX).map(({ id, capability, status, error, undo }) =>
-    `- step \`${id}\` (${capability}): ${status}${error === null ? '' : `, ${error.code}: ${oneLine(error.detail, 300)}`}${undo === null ? '' : `, undo ${undo.status}${undo.verified ? ' and verified' : ''}`}`);
+  const steps = stepLines(view.steps);
   return failed({ code, detail, lines: [standing(view), ...steps, `Workflow: ${view.id}`], structured, more: { workflowId: view.id, status: view.status, ...(clean === undefined ? {} : { clean }) } }, meta);
 }
 
-function standing({ status, steps, residue }: WorkflowView): string {
+export const stepLines = (steps: readonly StepView[]): readonly string[] => {
+  const lines = steps.slice(0, ITEMS_MAX).map(({ id, capability, status, error, undo }) =>
+    `- step \`${id}\` (${capability}): ${status}${error === null ? '' : `, ${error.code}: ${oneLine(error.detail, 300)}`}${undo === null ? '' : `, undo ${undo.status}${undo.verified ? ' and verified' : ''}${undo.reason === null ? '' : `: ${oneLine(undo.reason, 300)}`}`}`);
+  return steps.length > lines.length ? [...lines, `- and ${steps.length - lines.length} more`] : lines;
+};
+
+/** What stands of a workflow that has come to rest, but for one that is completed. */
+export function standing({ status, steps, residue }: WorkflowView): string {
+  const left = residue.length === 0 ? '' : ` Left standing: ${residue.slice(0, ITEMS_MAX).map(({ resource, why }) => `${oneLine(resource, 200)} (${oneLine(why, 200)})`).join('; ')}.`;
+  if (status !== 'rolledBack') return `${STANDS[status] ?? `It is \`${status}\`.`}${left}`;
   const undone = steps.filter(({ undo }) => undo?.status === 'done');
-  if (status === 'rolledBack' && undone.length === 0) return 'Nothing of it stands.';
-  if (status === 'rolledBack' && undone.every(({ undo }) => undo!.verified)) return 'What it had done was undone, and the targets were read again to verify that.';
-  return residue.length > 0 ? `${STANDS[status]} Left standing: ${residue.slice(0, ITEMS_MAX).map(({ resource, why }) => `${oneLine(resource, 200)} (${oneLine(why, 200)})`).join('; ')}.` : STANDS[status]!;
+  if (undone.length === 0 && left === '') return 'Nothing of it stands.';
+  const verified = undone.length > 0 && undone.every(({ undo }) => undo!.verified) ? ', and the targets were read again to verify that' : '';
+  return `${left === '' ? 'What it had done was undone' : 'What could be undone of it was undone'}${verified}.${left}`;
 }
 
-function troubleOf({ status, statusReason }: WorkflowView, step: StepView | undefined): { readonly code: string; readonly detail: string; readonly clean?: boolean } {
+export function troubleOf({ status, statusReason }: WorkflowView, step: StepView | undefined): { readonly code: string; readonly detail: string; readonly clean?: boolean } {
   const error = step?.error ?? null;
   if (error !== null) return error;
   if (statusReason !== null) return statusReason;

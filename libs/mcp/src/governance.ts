@@ -1,4 +1,4 @@
-import type { CapabilityDescriptor, PrincipalRef, WorkflowView } from '@aifirst/contracts';
+import type { CapabilityDescriptor, PrincipalRef, StepView, WorkflowView } from '@aifirst/contracts';
 import type { Json, JsonObject } from '@aifirst/kernel';
 import type { Reachable } from './tools';
 
@@ -20,6 +20,18 @@ export interface McpSubmission {
   readonly repeatWithinMs?: number;
 }
 
+/** A step of an interactive transaction, as far as it has come. */
+export interface TransactionStep {
+  /** As it is; what is sealed in it is sealed, but for the step. */
+  readonly view: WorkflowView;
+  /** null: it has been added, and does not show yet. */
+  readonly step: StepView | null;
+  /** It had been added before: nothing is done twice. */
+  readonly replayed: boolean;
+  /** It has ended, or waits for a person. */
+  readonly isAnswered: boolean;
+}
+
 /**
  * What the gateway does for tools: what it does for REST. Everything throws `Refusal` with the codes of REST, and
  * `OperationalError` where something does not answer.
@@ -36,11 +48,26 @@ export interface Governance {
   waitFor(caller: McpCaller, workflowId: string, timeoutMs: number): Promise<WorkflowView | null>;
   /** @throws Refusal NOT_FOUND, also where it is another's */
   workflow(caller: McpCaller, workflowId: string): Promise<WorkflowView>;
+  /** The same, but what is sealed in it is sealed: where the outputs are not looked at. @throws Refusal NOT_FOUND */
+  glance(caller: McpCaller, workflowId: string): Promise<WorkflowView>;
   /** Calls back for each new fact of a workflow. @returns what ends it */
   watch(workflowId: string, listener: () => void): () => void;
   /** Makes a plan; one that is still being made has `status` `making`. */
   plan(caller: McpCaller, body: JsonObject): Promise<Json>;
   planOf(caller: McpCaller, planId: string): Promise<Json>;
+  /** Begins an interactive transaction; resolves when that is durable. @param submission its body as that of `POST /v1/workflows` */
+  begin(caller: McpCaller, submission: McpSubmission): Promise<{ readonly view: WorkflowView; readonly replayed: boolean }>;
+  /** Adds a step as it would be sent by REST, which runs at once, and waits for what comes of it, at most so long. @throws Refusal also NOT_FOUND, WRONG_STATE of the transaction */
+  addStep(caller: McpCaller, workflowId: string, step: JsonObject, waitMs: number): Promise<TransactionStep>;
+  /** Waits on for a step that has been added. @throws Refusal NOT_FOUND */
+  waitForStep(caller: McpCaller, workflowId: string, stepId: string, waitMs: number): Promise<Omit<TransactionStep, 'replayed'>>;
+  /** No step follows. @returns as it is when that is said: it ends when what runs has ended @throws Refusal NOT_FOUND, WRONG_STATE */
+  commit(caller: McpCaller, workflowId: string): Promise<WorkflowView>;
+  /**
+   * Orders that all of it is taken back: by the caller's right to roll back, or, while it is open, as its own to cancel. What
+   * is back already, or on its way, is left as it is. @returns as it is then @throws Refusal NOT_FOUND, FORBIDDEN, WRONG_STATE, IN_USE
+   */
+  rollBack(caller: McpCaller, workflowId: string, reason: string): Promise<WorkflowView>;
   cancel(caller: McpCaller, workflowId: string, reason: string): Promise<void>;
   /** A key for what was called, under which nobody learns what that was. `^[\x20-\x7e]{1,255}$` */
   repeatKey(caller: McpCaller, called: Json): Promise<string>;

@@ -5,18 +5,19 @@ import type { McpCaller } from './governance';
 import { FakeGovernance, WORKFLOW, aCaller, aCapability, aWorkflow } from './testing';
 
 const clock: Clock = { now: () => Date.now(), after: (ms, callback) => { const timer = setTimeout(callback, ms); return () => clearTimeout(timer); } };
+const ids = { uuid: () => '01999999-0000-7000-8000-0000000000ff', chance: () => 0 };
 const object: JsonObject = { type: 'object', properties: { goal: { type: 'string' }, steps: { type: 'array' } } };
 
 describe('a call of a tool', () => {
   let governance: FakeGovernance;
   let tools: GovernedTools;
-  beforeEach(() => { governance = new FakeGovernance(); tools = new GovernedTools(governance, { intent: object, plan: object, workflow: object }, clock); });
+  beforeEach(() => { governance = new FakeGovernance(); tools = new GovernedTools(governance, { intent: object, plan: object, workflow: object, transaction: object }, clock, ids); });
   const call = (name: string, input: JsonObject = {}, over: Partial<ToolCall> = {}, caller: McpCaller = aCaller()): Promise<ToolAnswer> =>
     tools.call(caller, { name, input, meta: {}, client: null, signal: new AbortController().signal, goneIsCancelled: true, ...over });
   const textOf = (answer: ToolAnswer): string => answer.content.map(({ text }) => text).join('\n');
 
-  it('lists what can be reached and what works with several steps, and no tool that is not there yet', async () => {
-    expect((await tools.list(aCaller())).map(({ name }) => name)).toEqual(['fs_read', 'fs_write', 'plan_intent', 'submit_intent', 'get_workflow']);
+  it('lists what can be reached and what works with several steps', async () => {
+    expect((await tools.list(aCaller())).map(({ name }) => name)).toEqual(['fs_read', 'fs_write', 'plan_intent', 'submit_intent', 'get_workflow', 'begin_transaction', 'commit_transaction', 'rollback_transaction']);
   });
 
   it('lists nothing while it can\'t be told what can be reached, and says so', async () => {
@@ -59,6 +60,7 @@ describe('a call of a tool', () => {
     ['rolledBack', {}, 'Nothing of it stands.'],
     ['cancelled', {}, 'cancelled before it did anything'],
     ['paused', {}, 'Do not call again'],
+    ['rollbackBlocked', {}, 'Not all of it could be undone'],
   ] as const)('says what stands when the workflow is %s', async (status, step, expected) => {
     governance.view = aWorkflow(status, { ...step, error: { code: 'TIMEOUT', detail: 'too late', clean: false } });
     const answer = await call('fs_write');
@@ -70,6 +72,11 @@ describe('a call of a tool', () => {
   it('names what is left standing', async () => {
     governance.view = aWorkflow('failed', { error: { code: 'X', detail: 'y', clean: true } }, { residue: [{ step: 'call', resource: 'file://docs/a', what: '', why: 'it was kept', action: '' }] });
     expect(textOf(await call('fs_write'))).toContain('Left standing: file://docs/a (it was kept).');
+  });
+
+  it('names what is left standing beside what was undone', async () => {
+    governance.view = aWorkflow('rolledBack', { error: { code: 'X', detail: 'y', clean: true }, undo: { status: 'done', verified: true, reason: null } }, { residue: [{ step: 'mail', resource: 'api://crm/mail', what: '', why: 'it can not be undone', action: '' }] });
+    expect(textOf(await call('fs_write'))).toContain('What could be undone of it was undone, and the targets were read again to verify that. Left standing: api://crm/mail (it can not be undone).');
   });
 
   it('says how to ask for it when it still runs', async () => {
@@ -112,11 +119,6 @@ describe('a call of a tool', () => {
 
   it.each([[{ 'io.aifirst/idempotencyKey': '' }], [{ 'io.aifirst/idempotencyKey': 'ü' }], [{ 'io.aifirst/waitMs': -1 }], [{ 'io.aifirst/waitMs': '5' }]])('is refused with %j', async meta => {
     expect(await call('fs_write', {}, { meta })).toMatchObject({ isError: true, _meta: { 'io.aifirst/error': { code: 'INVALID_FIELD' } } });
-    expect(governance.submitted).toEqual([]);
-  });
-
-  it.each([[{ meta: { 'io.aifirst/transaction': 't' } }, {}], [{}, { transaction: 't' }]])('that names a transaction does not run outside of one', async (over, input) => {
-    expect(await call('fs_write', input, over)).toMatchObject({ isError: true, _meta: { 'io.aifirst/error': { code: 'NOT_IMPLEMENTED' } } });
     expect(governance.submitted).toEqual([]);
   });
 

@@ -2,7 +2,7 @@ import type { JsonObject } from '@aifirst/kernel';
 import type { Tool, ToolAnnotations } from './tools';
 
 /** What the gateway takes and answers, as its own document has it: objects at the root. */
-export interface GatewaySchemas { readonly intent: JsonObject; readonly plan: JsonObject; readonly workflow: JsonObject }
+export interface GatewaySchemas { readonly intent: JsonObject; readonly plan: JsonObject; readonly workflow: JsonObject; /** What begins an interactive one. */ readonly transaction: JsonObject }
 
 const READS: ToolAnnotations = { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false };
 /** What is in it is known only when it is called. */
@@ -37,6 +37,40 @@ export function intentTools({ intent, plan, workflow }: GatewaySchemas): readonl
   ];
 }
 
+/** A word that changes what is recorded, and nothing at a target. */
+const RECORDS: ToolAnnotations = { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false };
+const SAID_AGAIN: ToolAnnotations = { ...RECORDS, idempotentHint: true };
+
+export const REASON_CHARS_MAX = 1_000;
+const NAMED: JsonObject = { transaction: { type: 'string', description: 'as begin_transaction answered' } };
+
+/** To act, look at what came of it, and act again, as one transaction. */
+export function transactionTools({ transaction, workflow }: GatewaySchemas): readonly Tool[] {
+  const begun: JsonObject = { ...workflow, properties: { transaction: { type: 'string', description: 'calls that belong to it name it so' }, ...workflow['properties'] as JsonObject }, required: ['transaction', ...(workflow['required'] ?? []) as readonly string[]] };
+  return [
+    {
+      name: 'begin_transaction', title: 'Begin a transaction', annotations: RECORDS,
+      description: 'Begins a transaction of calls that are decided one by one: act, look at what came of it, act again. Give the `transaction` of the answer to every call that belongs to it. '
+        + 'Each call takes effect at once; commit_transaction keeps all of it, rollback_transaction undoes all of it, and left alone for `idleTimeoutMs` it undoes itself.',
+      inputSchema: transaction, outputSchema: begun,
+    },
+    {
+      name: 'commit_transaction', title: 'Commit a transaction', annotations: SAID_AGAIN,
+      description: 'Ends a transaction and keeps what its calls did. Calls that failed had no effect and do not keep it from that. Waits for what still runs. Answers with the workflow.',
+      inputSchema: object(NAMED, ['transaction'], { additionalProperties: false }), outputSchema: workflow,
+    },
+    {
+      name: 'rollback_transaction', title: 'Roll a transaction back', annotations: SAID_AGAIN,
+      description: 'Undoes all that the calls of a transaction did, waits for that, and says whether it was verified or what is in the way. Answers with the workflow. One that is committed takes the right to roll back.',
+      inputSchema: object({ ...NAMED, reason: { type: 'string', maxLength: REASON_CHARS_MAX, description: 'why, for the record' } }, ['transaction'], { additionalProperties: false }), outputSchema: workflow,
+    },
+  ];
+}
+
+/** The argument by which a call names its transaction. */
+export const TRANSACTION = 'transaction';
+export const TRANSACTION_ARGUMENT: JsonObject = { type: 'string', description: 'of begin_transaction, if the call belongs to one' };
+
 /** What stands for capabilities that are too many to be listed. */
 export const DIRECTORY_TOOLS: readonly Tool[] = [
   {
@@ -51,7 +85,7 @@ export const DIRECTORY_TOOLS: readonly Tool[] = [
   {
     name: 'call_capability', title: 'Call a capability', annotations: ANYTHING,
     description: 'Calls a capability that find_capabilities has found, like a tool of its own.',
-    inputSchema: object({ capability: { type: 'string', description: 'its name' }, arguments: { type: 'object', description: 'as its `inputSchema` has it' } }, ['capability'], { additionalProperties: false }),
+    inputSchema: object({ capability: { type: 'string', description: 'its name' }, arguments: { type: 'object', description: 'as its `inputSchema` has it' }, [TRANSACTION]: TRANSACTION_ARGUMENT }, ['capability'], { additionalProperties: false }),
   },
 ];
 export const FOUND_BY_DEFAULT = FOUND_DEFAULT;

@@ -42,6 +42,23 @@ export function inputSchemaOf(schema: JsonObject, isForeign: boolean, connection
   return { ...plain, properties: { ...properties, connection: { ...properties['connection'], type: 'string', enum: [...connections] } } };
 }
 
+/** Keywords whose schemas are of the very same value. */
+const OF_THE_SAME = ['allOf', 'anyOf', 'oneOf'];
+
+/** Whether a property of this name is declared, also in parts of the schema. */
+export function declares(schema: Json | undefined, name: string): boolean {
+  if (!isObject(schema)) return false;
+  const { properties } = schema;
+  return (isObject(properties) && Object.hasOwn(properties, name)) || OF_THE_SAME.some(keyword => { const parts = schema[keyword]; return Array.isArray(parts) && (parts as readonly Json[]).some(part => declares(part, name)); });
+}
+
+/** With a further argument that is ours, unless the capability has one of that name. */
+export function withArgument(schema: JsonObject, name: string, argument: JsonObject): JsonObject {
+  if (declares(schema, name)) return schema;
+  const { properties } = schema;
+  return { ...schema, properties: { ...(isObject(properties) ? properties : {}), [name]: argument } };
+}
+
 /** The member under which an output stands that is no object. */
 export const WRAPPED = 'output';
 export const isWrapped = (schema: JsonObject): boolean => schema['type'] !== 'object';

@@ -1,6 +1,7 @@
 import type { CapabilityDescriptor, Reversibility } from '@aifirst/contracts';
 import type { JsonObject } from '@aifirst/kernel';
-import { inputSchemaOf, outputSchemaOf } from './schemas';
+import { TRANSACTION, TRANSACTION_ARGUMENT } from './own-tools';
+import { inputSchemaOf, outputSchemaOf, withArgument } from './schemas';
 import { quoted } from './texts';
 
 /** What clients decide by whether to ask a person. Hints only: policy decides. */
@@ -50,6 +51,6 @@ export function capabilityTool({ capability, connections }: Reachable, name: str
   const foreign = isForeign(capability);
   return {
     name, title: capability.name, description: descriptionOf(capability),
-    inputSchema: inputSchemaOf(capability.inputSchema, foreign, connections), outputSchema: outputSchemaOf(capability.outputSchema, foreign), annotations: annotationsOf(capability),
+    inputSchema: withArgument(inputSchemaOf(capability.inputSchema, foreign, connections), TRANSACTION, TRANSACTION_ARGUMENT), outputSchema: outputSchemaOf(capability.outputSchema, foreign), annotations: annotationsOf(capability),
   };
 }

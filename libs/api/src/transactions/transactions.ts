@@ -18,6 +18,8 @@ export interface StepAnswer {
   readonly isAnswered: boolean;
 }
 
+export interface AddedAnswer extends Omit<StepAnswer, 'step'> { readonly id: string; readonly step: StepView | null }
+
 /** How long an answer waits for the view to have caught up with what the orchestrator has already stored. */
 const CATCH_UP_MS = 5_000;
 
@@ -39,17 +41,27 @@ export class Transactions {
    * @throws Refusal of admission, NOT_FOUND, FORBIDDEN, WRONG_STATE, IDEMPOTENCY_CONFLICT, UNKNOWN_STEP, TOO_LARGE
    */
   async addStep(principal: PrincipalRef, workflow: string, raw: Buffer, waitMs: number): Promise<StepAnswer> {
+    const { id, step, ...answer } = await this.add(principal, workflow, raw, waitMs);
+    if (step === null) throw notFound(`step \`${id}\` in this workflow yet: ask for the workflow in a moment`);
+    return { ...answer, step };
+  }
+
+  /** As `addStep`, for whoever waits on by `waitForStep` where it has been added and does not show yet: `step` is null. */
+  async add(principal: PrincipalRef, workflow: string, raw: Buffer, waitMs: number): Promise<AddedAnswer> {
     const { id } = await this.visible(principal, workflow);
     const added = await this.parts.intake.step({ principal, raw }, id);
-    const stepOf = (view: WorkflowView): StepView | undefined => view.steps.find(step => step.id === added.id);
-    const isAnswered = (view: WorkflowView): boolean => { const step = stepOf(view); return step !== undefined && hasAnswer(view, step); };
     const { view: ordered, sequence } = await this.order(principal, id, { order: 'addStep', step: added });
     // Why also without a wait: a repeat makes no fact whose coming could have been waited for.
-    const shown = stepOf(ordered) === undefined ? await this.waitFor(ordered, view => stepOf(view) !== undefined, CATCH_UP_MS) : ordered;
-    const view = waitMs === 0 || isAnswered(shown) ? shown : await this.waitFor(shown, isAnswered, waitMs);
-    const step = stepOf(view);
-    if (step === undefined) throw notFound(`step \`${added.id}\` in this workflow yet: ask for the workflow in a moment`);
-    return { view, step, replayed: sequence === 0, isAnswered: isAnswered(view) };
+    const shown = stepOf(ordered, added.id) === null ? await this.waitFor(ordered, view => stepOf(view, added.id) !== null, CATCH_UP_MS) : ordered;
+    const view = waitMs === 0 || isAnswered(shown, added.id) ? shown : await this.waitFor(shown, now => isAnswered(now, added.id), waitMs);
+    return { id: added.id, view, step: stepOf(view, added.id), replayed: sequence === 0, isAnswered: isAnswered(view, added.id) };
+  }
+
+  /** Waits on for a step that was added before. @throws Refusal NOT_FOUND of the workflow */
+  async waitForStep(principal: PrincipalRef, workflow: string, step: string, waitMs: number): Promise<Omit<AddedAnswer, 'replayed'>> {
+    const known = await this.visible(principal, workflow);
+    const view = waitMs === 0 || isAnswered(known, step) ? known : await this.waitFor(known, now => isAnswered(now, step), waitMs);
+    return { id: step, view, step: stepOf(view, step), isAnswered: isAnswered(view, step) };
   }
 
   /** No step follows: waits until what runs has ended. @throws Refusal NOT_FOUND, FORBIDDEN, WRONG_STATE */
@@ -83,6 +95,9 @@ export class Transactions {
     return view;
   }
 }
+
+const stepOf = ({ steps }: WorkflowView, id: string): StepView | null => steps.find(step => step.id === id) ?? null;
+const isAnswered = (view: WorkflowView, id: string): boolean => { const step = stepOf(view, id); return step !== null && hasAnswer(view, step); };
 
 const OPEN: readonly StepStatus[] = ['pending', 'running', 'unknown', 'undoing'];
 

@@ -1,6 +1,6 @@
 import type { CapabilityDescriptor, StepView, WorkflowStatus, WorkflowView } from '@aifirst/contracts';
 import { Refusal, messageOf, type Json, type JsonObject } from '@aifirst/kernel';
-import type { Explained, Governance, McpCaller, McpSubmission } from '../governance';
+import type { Explained, Governance, McpCaller, McpSubmission, TransactionStep } from '../governance';
 import type { Reachable } from '../tools';
 import { aCapability } from './capabilities';
 
@@ -18,6 +18,9 @@ export const aWorkflow = (status: WorkflowStatus = 'completed', step: Partial<St
 export class FakeGovernance implements Governance {
   list: readonly CapabilityDescriptor[] = [aCapability(), aCapability({ name: 'fs.read', reversibility: 'readOnly' })];
   readonly submitted: McpSubmission[] = [];
+  /** As they were sent, into transactions. */
+  readonly steps: JsonObject[] = [];
+  readonly ordered: string[] = [];
   readonly cancelled: string[] = [];
   refusal: Error | null = null;
   replayed = false;
@@ -38,6 +41,25 @@ export class FakeGovernance implements Governance {
     if (this.view === null || id !== WORKFLOW) throw new Refusal({ code: 'NOT_FOUND', detail: `there is no workflow \`${id}\`` });
     return this.view;
   }
+  glance(caller: McpCaller, id: string): Promise<WorkflowView> { return this.workflow(caller, id); }
+  async begin(caller: McpCaller, submission: McpSubmission): Promise<{ view: WorkflowView; replayed: boolean }> {
+    const { workflowId, replayed } = await this.submit(caller, submission);
+    return { view: await this.workflow(caller, workflowId), replayed };
+  }
+  async addStep(caller: McpCaller, id: string, step: JsonObject): Promise<TransactionStep> {
+    if (this.refusal !== null) throw this.refusal;
+    await this.workflow(caller, id);
+    this.steps.push(step);
+    return { ...await this.waitForStep(caller, id, String(step['id'])), replayed: this.replayed };
+  }
+  /** The one step that `view` has stands for whichever was added. */
+  async waitForStep(_caller: McpCaller, _id: string, stepId: string): Promise<Omit<TransactionStep, 'replayed'>> {
+    const view = await this.waitFor() ?? aWorkflow();
+    const [shown] = view.steps;
+    return { view, step: shown === undefined ? null : { ...shown, id: stepId }, isAnswered: shown !== undefined && !['pending', 'running'].includes(shown.status) };
+  }
+  async commit(caller: McpCaller, id: string): Promise<WorkflowView> { this.ordered.push('commit'); if (this.refusal !== null) throw this.refusal; return this.workflow(caller, id); }
+  async rollBack(caller: McpCaller, id: string, reason: string): Promise<WorkflowView> { this.ordered.push(`rollback: ${reason}`); if (this.refusal !== null) throw this.refusal; return this.workflow(caller, id); }
   watch(): () => void { return () => undefined; }
   async plan(): Promise<Json> { return { planId: WORKFLOW, createdAt: '', expiresAt: '' }; }
   async planOf(): Promise<Json> { return { planId: WORKFLOW, status: 'making', createdAt: '', expiresAt: '' }; }
