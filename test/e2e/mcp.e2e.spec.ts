@@ -42,12 +42,12 @@ describe('agents by MCP', () => {
       expect(client.getNegotiatedProtocolVersion()).toBe(revision);
       const { tools } = await client.listTools();
       const named = Object.fromEntries(tools.map(tool => [tool.name, tool]));
-      expect(Object.keys(named)).toEqual(expect.arrayContaining(['fs_read', 'fs_write', 'fs_delete', 'noop', 'timer_sleep', 'plan_intent', 'submit_intent', 'get_workflow']));
+      expect(Object.keys(named)).toEqual(expect.arrayContaining(['fs_read', 'fs_write', 'fs_delete', 'noop', 'timer_sleep', 'plan_intent', 'submit_intent', 'get_workflow', 'begin_transaction', 'commit_transaction', 'rollback_transaction']));
       for (const name of Object.keys(named)) expect(name).toMatch(/^[A-Za-z0-9_-]{1,64}$/);
-      for (const absent of ['sql_execute', 'begin_transaction', 'find_capabilities']) expect(named).not.toHaveProperty(absent);
+      for (const absent of ['sql_execute', 'find_capabilities']) expect(named).not.toHaveProperty(absent);
       expect(named['fs_write']).toMatchObject({
         description: expect.stringContaining('Writes a file'), annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
-        inputSchema: { type: 'object', required: ['connection', 'path', 'content'], properties: { connection: { enum: [agent.connection.name] } } }, outputSchema: { type: 'object', properties: { digest: {} } },
+        inputSchema: { type: 'object', required: ['connection', 'path', 'content'], properties: { connection: { enum: [agent.connection.name] }, transaction: { type: 'string' } } }, outputSchema: { type: 'object', properties: { digest: {} } },
       });
       expect(named['fs_read']).toMatchObject({ annotations: { readOnlyHint: true, idempotentHint: true } });
       expect(JSON.stringify(tools)).not.toMatch(/"x-|\$schema/);
@@ -55,7 +55,7 @@ describe('agents by MCP', () => {
 
     it('lists something else as soon as policy has changed', async () => {
       await world.stack.admin.must(200, 'PUT', `/v1/roles/${agent.role}`, { body: { capabilities: ['fs.read'], connections: [agent.connection.name] } });
-      expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['fs_read', 'plan_intent', 'submit_intent', 'get_workflow']);
+      expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['fs_read', 'plan_intent', 'submit_intent', 'get_workflow', 'begin_transaction', 'commit_transaction', 'rollback_transaction']);
       const denied = await fs('fs_write', { path: 'a.txt', content: 'x' });
       expect(denied).toMatchObject({ isError: true, _meta: { [ERROR]: { code: 'POLICY_DENIED', status: 'rejected' } } });
       expect(textOf(denied)).toMatch(/nothing permits `fs\.write`[^]*Permitted now: fs_read on /);
