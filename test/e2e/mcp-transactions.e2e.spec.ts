@@ -216,7 +216,8 @@ describe('transactions by MCP', () => {
     done(await fs(agent, client, 'write', transaction, { path: 'other.txt', content: 'other' }));
     writeFileSync(file(agent, 'mine.txt'), 'changed by somebody else');
     const blocked = await call(client, 'rollback_transaction', { transaction });
-    expect(blocked).toMatchObject({ isError: true, structuredContent: { status: 'rollbackBlocked' } });
+    expect(blocked).toMatchObject({ structuredContent: { status: 'rollbackBlocked' } });
+    expect(errorOf(blocked).code).toBe('TARGET_CHANGED');
     expect(textOf(blocked)).toMatch(/Not all of it could be undone[^]*\(fs\.write\): undoBlocked, undo blocked: /);
     expect([existsSync(file(agent, 'other.txt')), readFileSync(file(agent, 'mine.txt'), 'utf8')]).toEqual([false, 'changed by somebody else']);
   });

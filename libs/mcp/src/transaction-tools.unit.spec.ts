@@ -186,9 +186,9 @@ describe('a transaction by tools', () => {
   it('is rolled back, verified; or says what is in the way', async () => {
     shows('rolledBack', { status: 'undone', undo: { status: 'done', verified: true, reason: null } });
     expect(textOf(await call('rollback_transaction', { transaction: WORKFLOW, reason: 'a better idea' }))).toContain('Taken back. What it had done was undone, and the targets were read again to verify that.');
-    shows('rollbackBlocked', { id: 'w', status: 'undoBlocked', undo: { status: 'blocked', verified: false, reason: 'somebody changed it' } }, { statusReason: { code: 'UNDO_BLOCKED', detail: 'one step', since: '', actions: [] } });
+    shows('rollbackBlocked', { id: 'w', status: 'undoBlocked', undo: { status: 'blocked', verified: false, reason: 'somebody changed it' } }, { statusReason: { code: 'TARGET_CHANGED', detail: 'one step', since: '', actions: [] } });
     const blocked = await call('rollback_transaction', { transaction: WORKFLOW });
-    expect(blocked).toMatchObject({ isError: true, structuredContent: { status: 'rollbackBlocked' }, _meta: { [ERROR]: { code: 'UNDO_BLOCKED' } } });
+    expect(blocked).toMatchObject({ isError: true, structuredContent: { status: 'rollbackBlocked' }, _meta: { [ERROR]: { code: 'TARGET_CHANGED' } } });
     expect(textOf(blocked)).toContain('- step `w` (fs.write): undoBlocked, undo blocked: somebody changed it');
     expect(governance.ordered).toEqual(['rollback: a better idea', 'rollback: its agent took it back']);
   });
