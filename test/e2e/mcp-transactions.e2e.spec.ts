@@ -208,6 +208,24 @@ describe('transactions by MCP', () => {
     done(await call(client, 'commit_transaction', { transaction }));
   });
 
+  it('are held by a kill switch, which says so, and go on when it is lifted; what policy denies leaves them standing', async () => {
+    const agent = await world.stack.agent({ capabilities: ['fs.read', 'noop'] });
+    const client = await connect(agent, NEW);
+    const transaction = await begin(client);
+    const denied = await fs(agent, client, 'write', transaction, { path: 'x.txt', content: 'x' });
+    expect(errorOf(denied)).toMatchObject({ code: 'POLICY_DENIED', status: 'running' });
+    expect(textOf(denied)).toMatch(/Permitted now: fs_read on [^]*still stands/);
+    await world.stack.admin.must(201, 'PUT', `/v1/controls/kill-switches/${agent.role}`, { body: { scope: { kind: 'agent', id: agent.id }, reason: 'look', rollback: false, includeUndo: false } });
+    await agent.reaches(transaction, ['paused']);
+    const held = await call(client, 'noop', { value: 1, transaction });
+    expect(errorOf(held)).toMatchObject({ code: 'WRONG_STATE', status: 'paused', reason: 'KILL_SWITCH' });
+    expect(textOf(held)).toMatch(/is held and takes no calls \(KILL_SWITCH[^]*until it is `running`/);
+    await world.stack.admin.call('DELETE', `/v1/controls/kill-switches/${agent.role}`);
+    await agent.reaches(transaction, ['running']);
+    done(await call(client, 'noop', { value: 1, transaction }));
+    done(await call(client, 'commit_transaction', { transaction }));
+  });
+
   it('say what is in the way where something can not be undone', async () => {
     const agent = await world.stack.agent();
     const client = await connect(agent, OLD);

@@ -15,6 +15,8 @@ export interface ToolAnswer {
 }
 
 export const STILL_RUNNING = 'STILL_RUNNING';
+/** Something that nobody expected: it may have happened before or after. */
+const INTERNAL = 'INTERNAL';
 const ITEMS_MAX = 20;
 
 /** What to do about it, where the code alone tells that. */
@@ -60,11 +62,11 @@ export function refusalAnswer(explained: Explained, takes: string | null): ToolA
 }
 
 /** What was wrong with which, and what is taken. */
-export function refusalParts({ problems, extra, passes }: Explained, takes: string | null): { readonly lines: readonly string[]; readonly more: JsonObject } {
+export function refusalParts({ code, problems, extra, passes }: Explained, takes: string | null): { readonly lines: readonly string[]; readonly more: JsonObject } {
   const shown = problems.slice(0, ITEMS_MAX);
   const isAboutArguments = problems.some(({ pointer }) => pointer !== undefined);
   const lines = [
-    passes ? 'It is not known whether it was taken in: call again with the same idempotency key, or look before you do.' : 'The call was refused and nothing was done.',
+    passes || code === INTERNAL ? 'It is not known whether it was taken in: call again with the same idempotency key, or look before you do.' : 'The call was refused and nothing was done.',
     ...(isAboutArguments ? shown.map(problem => `- ${problem.pointer === undefined ? '' : `${argumentOf(problem.pointer)}: `}${oneLine(problem.detail)} (${problem.code})`) : []),
     ...(problems.length > shown.length ? [`- and ${problems.length - shown.length} more`] : []),
     ...(isAboutArguments && takes !== null ? [`It takes ${takes}.`] : []),

@@ -91,6 +91,11 @@ describe('a call of a tool', () => {
     expect(textOf(await call('fs_write'))).toContain('call again with the same idempotency key');
   });
 
+  it('does not say that nothing was done when something unexpected happened', async () => {
+    governance.refusal = new Refusal({ code: 'INTERNAL', detail: 'the log has it' });
+    expect(textOf(await call('fs_write'))).toContain('It is not known whether it was taken in');
+  });
+
   it('says that an output has been erased rather than show what is not one', async () => {
     governance.view = aWorkflow('completed', { output: { path: 'a', content: { sealed: true, class: 'content', erased: true } } });
     expect(await call('fs_write')).toMatchObject({ isError: true, _meta: { 'io.aifirst/error': { code: 'ERASED' } } });

@@ -40,6 +40,8 @@ export function intentTools({ intent, plan, workflow }: GatewaySchemas): readonl
 /** A word that changes what is recorded, and nothing at a target. */
 const RECORDS: ToolAnnotations = { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false };
 const SAID_AGAIN: ToolAnnotations = { ...RECORDS, idempotentHint: true };
+/** What is undone is not done again by a word. */
+const UNDOES: ToolAnnotations = { ...SAID_AGAIN, destructiveHint: true };
 
 export const REASON_CHARS_MAX = 1_000;
 const NAMED: JsonObject = { transaction: { type: 'string', description: 'as begin_transaction answered' } };
@@ -60,7 +62,7 @@ export function transactionTools({ transaction, workflow }: GatewaySchemas): rea
       inputSchema: object(NAMED, ['transaction'], { additionalProperties: false }), outputSchema: workflow,
     },
     {
-      name: 'rollback_transaction', title: 'Roll a transaction back', annotations: SAID_AGAIN,
+      name: 'rollback_transaction', title: 'Roll a transaction back', annotations: UNDOES,
       description: 'Undoes all that the calls of a transaction did, waits for that, and says whether it was verified or what is in the way. Answers with the workflow. One that is committed takes the right to roll back.',
       inputSchema: object({ ...NAMED, reason: { type: 'string', maxLength: REASON_CHARS_MAX, description: 'why, for the record' } }, ['transaction'], { additionalProperties: false }), outputSchema: workflow,
     },

@@ -8,12 +8,13 @@ const ANEW = 'Begin another with begin_transaction for what is still to be done.
 const say = (text: string): { readonly type: 'text'; readonly text: string } => ({ type: 'text', text });
 const asked = (id: string): string => `get_workflow with \`{ "workflowId": "${id}" }\``;
 
-/** @param begun as it is: with `transaction`, which calls name */
+/** The workflow, with `transaction`, by which calls name it. */
 export function begunAnswer(view: WorkflowView, deduplicated: boolean): ToolAnswer {
   const structured: JsonObject = { transaction: view.id, ...view as unknown as JsonObject };
   const idle = view.interactive === undefined ? '' : ` Left alone for ${Math.round(view.interactive.idleTimeoutMs / 1_000)} s it takes itself back.`;
-  const hint = isAtRest(view.status) || !deduplicated ? '' : ' It was begun by the same call before.';
-  const text = `Transaction \`${view.id}\` has begun.${hint} Give this id as \`transaction\` to every call that belongs to it, then call commit_transaction, or rollback_transaction to take all of it back.${idle}`;
+  // Why of a repeat: the first may have been begun long ago, and be over.
+  const text = deduplicated && view.status !== 'running' && view.status !== 'pending' ? `Transaction \`${view.id}\` was begun by the same call before. ${ofTransaction(view)}`
+    : `Transaction \`${view.id}\` has begun. Give this id as \`transaction\` to every call that belongs to it, then call commit_transaction, or rollback_transaction to take all of it back.${idle}`;
   return { content: [say(text), say(JSON.stringify(structured))], structuredContent: structured, _meta: metaOf(view.id, deduplicated) };
 }
 

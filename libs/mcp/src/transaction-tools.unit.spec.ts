@@ -33,6 +33,14 @@ describe('a transaction by tools', () => {
     expect(textOf(answer)).toMatch(/Give this id as `transaction` to every call[^]*Left alone for 60 s/);
   });
 
+  it('that was begun by the same call before and is over says so', async () => {
+    governance.replayed = true;
+    shows('rolledBack', {}, { statusReason: { code: 'IDLE', detail: 'nobody spoke to it', since: '', actions: [] } });
+    const answer = await call('begin_transaction', { goal: 'g' }, { meta: { 'io.aifirst/idempotencyKey': 'k' } });
+    expect(answer).toMatchObject({ structuredContent: { status: 'rolledBack' }, _meta: { deduplicated: true } });
+    expect(textOf(answer)).toMatch(/was begun by the same call before\. The transaction has ended as `rolledBack` \(IDLE/);
+  });
+
   it('is not taken for another that is begun with the same words', async () => {
     await call('begin_transaction', { goal: 'g' }, {}, aCaller({ repeatWindowMs: 1_000 }));
     expect(governance.submitted).toEqual([{ body: { goal: 'g', labels: { via: 'mcp' } } }]);
@@ -61,6 +69,12 @@ describe('a transaction by tools', () => {
     await call('fs_write', { transaction: 'INV-9' }, { meta: { 'io.aifirst/transaction': WORKFLOW } });
     expect(governance.steps).toEqual([expect.objectContaining({ input: { transaction: 'INV-9' } })]);
     expect((await tools.list(aCaller()))[0]!.inputSchema).not.toHaveProperty('properties');
+  });
+
+  it('has hints that are true: beginning and keeping change nothing, undoing does', async () => {
+    const hints = Object.fromEntries((await tools.list(aCaller())).map(({ name, annotations }) => [name, annotations]));
+    for (const name of ['begin_transaction', 'commit_transaction']) expect(hints[name]).toMatchObject({ readOnlyHint: false, destructiveHint: false });
+    expect(hints['rollback_transaction']).toMatchObject({ readOnlyHint: false, destructiveHint: true, idempotentHint: true });
   });
 
   it('shows the argument where it is ours, and does not take it for missing when it is null', async () => {
