@@ -6,10 +6,12 @@ const shared = {
   transform: { '^.+\\.[cm]?[jt]s$': ['@swc/jest', JSON.parse(require('node:fs').readFileSync(`${__dirname}/.swcrc`, 'utf8'))] },
   transformIgnorePatterns: ['/node_modules/(?!(jose)/)'],
   moduleNameMapper: {
+    '^@aifirst/client$': '<rootDir>/clients/typescript/src/index.ts',
+    '^@aifirst/client/kafka$': '<rootDir>/clients/typescript/src/kafka.ts',
     '^@aifirst/([^/]+)/testing$': '<rootDir>/libs/$1/src/testing/index.ts',
     '^@aifirst/([^/]+)$': '<rootDir>/libs/$1/src/index.ts',
   },
-  modulePathIgnorePatterns: ['<rootDir>/libs/[^/]+/dist', '<rootDir>/apps/[^/]+/dist', '<rootDir>/tmp'],
+  modulePathIgnorePatterns: ['<rootDir>/libs/[^/]+/dist', '<rootDir>/apps/[^/]+/dist', '<rootDir>/clients/[^/]+/dist', '<rootDir>/tmp'],
 };
 const broker = { globalSetup: '<rootDir>/test/support/kafka-setup.cjs', globalTeardown: '<rootDir>/test/support/kafka-teardown.cjs' };
 const kind = (name, extra = {}) => ({ ...shared, displayName: name, testMatch: [`**/*.${name}.spec.ts`], ...extra });

@@ -1,6 +1,6 @@
 // Compiles every app and lib from src to dist with swc (decorator metadata kept, no type check: `npm run typecheck` does that).
 // A file is compiled again only when its source is newer than what was made of it, so a warm start costs some tens of milliseconds.
-import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -16,9 +16,12 @@ function* sources(folder) {
 
 const modifiedMs = path => { try { return statSync(path).mtimeMs; } catch { return -1; } };
 
+/** Why the annotation: what is `import`ed by name from an ES module is found only by it. */
+const MODULE = { type: 'commonjs', exportInteropAnnotation: true };
+
 export async function build() {
   const stale = [];
-  for (const group of ['apps', 'libs']) {
+  for (const group of ['apps', 'libs', 'clients'].filter(folder => existsSync(join(root, folder)))) {
     for (const name of readdirSync(join(root, group))) {
       const source = join(root, group, name, 'src');
       const target = join(root, group, name, 'dist');
@@ -40,7 +43,7 @@ export async function build() {
   if (stale.length === 0) return 0;
   const { transformFile } = await import('@swc/core');
   await Promise.all(stale.map(async ({ from, to }) => {
-    const { code, map } = await transformFile(from, { configFile: join(root, '.swcrc'), sourceFileName: relative(dirname(to), from) });
+    const { code, map } = await transformFile(from, { configFile: join(root, '.swcrc'), sourceFileName: relative(dirname(to), from), module: MODULE });
     mkdirSync(dirname(to), { recursive: true });
     writeFileSync(`${to}.map`, map);
     writeFileSync(to, `${code}\n//# sourceMappingURL=${to.split('/').pop()}.map\n`);

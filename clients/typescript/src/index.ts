@@ -1,0 +1,11 @@
+export { Client, type CallOptions, type CallStepOptions, type ClientOptions, type IntentLike, type OrderOptions, type RollbackOptions, type RunOptions, type SubmitOptions, type WaitOptions } from './client';
+export type { Fetch } from './connection';
+export { Literal, type Given } from './encoding';
+export { AiFirstError, Conflict, Denied, Invalid, NotFound, Unavailable, WaitTimeout, WorkflowDenied, WorkflowFailed, WorkflowParked, throwUnlessCompleted, type Problem } from './errors';
+export { Intent, StepHandle, type InputOf, type IntentOptions, type StepOptions } from './intent';
+export type { Json, JsonObject } from './json';
+export { Ref } from './ref';
+export {
+  factOf, failedStepOf, hasEnded, isAllowed, isParked, outputOf, stepOf,
+  type Capability, type IntentBody, type Plan, type PlannedStep, type RollbackPreview, type Step, type StepStatus, type Submitted, type Workflow, type WorkflowEvent, type WorkflowLike, type WorkflowStatus,
+} from './types';
