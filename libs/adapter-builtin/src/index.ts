@@ -1,1 +1,2 @@
 export * from './builtin-adapter';
+export type { TaskDesk } from './agent-task';

@@ -1,7 +1,7 @@
 import { isObject, type Json, type JsonObject, type Problem } from '@aifirst/kernel';
 import { BASE_RISK, isLiteral, type CapabilityDescriptor, type Intent, type IntentStep, type PlannedStep, type TargetReach } from '@aifirst/contracts';
 import { inCommitOrder } from './commitment';
-import { readGoal, readLabels, readMode, readOnFailure, readSubjects, readTenant, readWhole, unknownFields } from './fields';
+import { readGoal, readLabels, readMode, readOnFailure, readParent, readSubjects, readTenant, readWhole, unknownFields } from './fields';
 import { cyclesOf } from './graph';
 import { pointerInBody, readInput, type ReadInput } from './input-reader';
 import { inputProblems } from './input-schema';
@@ -16,7 +16,7 @@ export interface AdmissionContext {
 }
 
 export type Admission =
-  | { readonly ok: true; readonly intent: Intent; readonly plan: readonly PlannedStep[]; /** As the body names it; the credential decides. */ readonly tenant: string | null }
+  | { readonly ok: true; readonly intent: Intent; readonly plan: readonly PlannedStep[]; /** As the body names it; the credential decides. */ readonly tenant: string | null; /** The token of the task that it is done for: neither of the intent nor of its digest. */ readonly parent: string | null }
   | { readonly ok: false; readonly problems: readonly [Problem, ...Problem[]] };
 
 /**
@@ -28,7 +28,6 @@ export function admitIntent(body: unknown, context: AdmissionContext): Admission
   const problems = new Problems();
   if (!isObject(body)) return refusal(problems, 'INVALID_FIELD', '', 'an intent is an object with `goal` and `steps`');
   if (body['planId'] !== undefined) return refusal(problems, 'INVALID_FIELD', '/planId', 'a plan stands for a whole intent: it is run by `POST /v1/intents` with `planId` alone');
-  if (body['parent'] !== undefined) problems.add('NOT_IMPLEMENTED', '/parent', "tasks are not there yet: send the intent without `parent`, as a transaction of its own");
   unknownFields(body, INTENT_FIELDS, '', problems);
   const goal = readGoal(body['goal'], problems);
   const mode = readMode(body['mode'], problems);
@@ -40,13 +39,14 @@ export function admitIntent(body: unknown, context: AdmissionContext): Admission
     subjects: readSubjects(body['subjects'], problems),
   };
   const tenant = readTenant(body['tenant'], problems);
+  const parent = readParent(body['parent'], problems);
   const read = readSteps(body['steps'], context, problems);
   const after = connect(read, problems);
   const failed = (): Admission => ({ ok: false, problems: problems.ordered() as [Problem, ...Problem[]] });
   if (problems.found.length > 0) return failed();
   const plan = read.map((one, index) => planned(one, after[index]!));
   const ordered = mode === 'atomic' ? inCommitOrder(plan, index => read[index]!.capability, read.map(({ base }) => base), problems) : plan;
-  return problems.found.length > 0 ? failed() : { ok: true, intent: { ...settled, steps: read.map(({ step }) => step) }, plan: ordered, tenant };
+  return problems.found.length > 0 ? failed() : { ok: true, intent: { ...settled, steps: read.map(({ step }) => step) }, plan: ordered, tenant, parent };
 }
 
 const INTENT_FIELDS: ReadonlySet<string> = new Set(['goal', 'mode', 'onFailure', 'deadlineMs', 'labels', 'subjects', 'steps', 'tenant', 'planId', 'parent']);

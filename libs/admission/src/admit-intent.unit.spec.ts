@@ -35,10 +35,11 @@ describe('an intent is refused whole', () => {
     ['a goal of 4 KiB and a byte', anIntent({ goal: 'ä'.repeat(2048) + 'a' }), [['INVALID_FIELD', '/goal']]],
     ['a NUL in the goal', anIntent({ goal: 'a\u0000' }), [['INVALID_FIELD', '/goal']]],
     ['an unknown field', anIntent({ goals: 1, 'a/b': 2 }), [['UNKNOWN_FIELD', '/goals'], ['UNKNOWN_FIELD', '/a~1b']]],
-    ['a parent, first of all', anIntent({ mode: 'fast', parent: 't' }), [['NOT_IMPLEMENTED', '/parent'], ['INVALID_FIELD', '/mode']]],
     ['another mode', anIntent({ mode: 'fast' }), [['INVALID_FIELD', '/mode']]],
     ['a plan', { planId: 'p' }, [['INVALID_FIELD', '/planId']]],
-    ['a parent', anIntent({ parent: 't' }), [['NOT_IMPLEMENTED', '/parent']]],
+    ['a parent that is no token', anIntent({ parent: 7 }), [['INVALID_FIELD', '/parent']]],
+    ['an empty parent', anIntent({ parent: '' }), [['INVALID_FIELD', '/parent']]],
+    ['a parent longer than any token', anIntent({ parent: 't'.repeat(201) }), [['INVALID_FIELD', '/parent']]],
     ['another onFailure', anIntent({ onFailure: 'shrug' }), [['INVALID_FIELD', '/onFailure']]],
     ['a deadline of nothing', anIntent({ deadlineMs: 0 }), [['INVALID_FIELD', '/deadlineMs']]],
     ['a deadline beyond 30 days', anIntent({ deadlineMs: 30 * 86_400_000 + 1 }), [['INVALID_FIELD', '/deadlineMs']]],
@@ -128,7 +129,7 @@ describe('an intent is refused whole', () => {
 describe('an intent is admitted', () => {
   it('with the defaults of the contract', () => {
     expect(admitted({ goal: 'g', steps: [{ id: 'a', capability: 'noop' }] })).toEqual({
-      ok: true, tenant: null,
+      ok: true, tenant: null, parent: null,
       intent: { goal: 'g', mode: 'saga', onFailure: 'rollback', deadlineMs: 600_000, labels: {}, subjects: [], steps: [{ id: 'a', capability: 'noop', input: {}, dependsOn: [], timeoutMs: 30_000, retry: { attemptsMax: 1 } }] },
       plan: [{ id: 'a', capability: 'noop', adapter: 'builtin', reversibility: 'reversible', connection: null, input: {}, after: [], hasReferences: false, resources: [], risk: { level: 'low', score: 20 }, timeoutMs: 30_000, attemptsMax: 1 }],
     });

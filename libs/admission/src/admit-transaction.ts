@@ -1,12 +1,12 @@
 import { isObject, type Problem } from '@aifirst/kernel';
 import type { Intent, IntentStep, PlannedStep } from '@aifirst/contracts';
 import { planned, readStep, type AdmissionContext } from './admit-intent';
-import { readGoal, readLabels, readMode, readSubjects, readTenant, readWhole, unknownFields } from './fields';
+import { readGoal, readLabels, readMode, readParent, readSubjects, readTenant, readWhole, unknownFields } from './fields';
 import { IDLE_TIMEOUT_MS, TRANSACTION_DEADLINE_MS } from './limits';
 import { Problems } from './problems';
 
 interface Refused { readonly ok: false; readonly problems: readonly [Problem, ...Problem[]] }
-export type TransactionAdmission = Refused | { readonly ok: true; readonly intent: Intent; /** As the body names it; the credential decides. */ readonly tenant: string | null };
+export type TransactionAdmission = Refused | { readonly ok: true; readonly intent: Intent; /** As the body names it; the credential decides. */ readonly tenant: string | null; /** The token of the task that it is done for. */ readonly parent: string | null };
 export type StepAdmission = Refused | {
   readonly ok: true;
   readonly step: IntentStep;
@@ -16,7 +16,7 @@ export type StepAdmission = Refused | {
   readonly restsOn: readonly { readonly step: string; readonly at: string }[];
 };
 
-const TRANSACTION_FIELDS: ReadonlySet<string> = new Set(['goal', 'mode', 'idleTimeoutMs', 'deadlineMs', 'labels', 'subjects', 'tenant']);
+const TRANSACTION_FIELDS: ReadonlySet<string> = new Set(['goal', 'mode', 'idleTimeoutMs', 'deadlineMs', 'labels', 'subjects', 'tenant', 'parent']);
 
 /** What begins an interactive transaction: whole or not at all, as `admitIntent`. @param body as `parseStrictJson` gives it */
 export function admitTransaction(body: unknown): TransactionAdmission {
@@ -30,8 +30,9 @@ export function admitTransaction(body: unknown): TransactionAdmission {
   const labels = readLabels(body['labels'], problems);
   const subjects = readSubjects(body['subjects'], problems);
   const tenant = readTenant(body['tenant'], problems);
+  const parent = readParent(body['parent'], problems);
   if (problems.found.length > 0) return refused(problems);
-  return { ok: true, intent: { goal, mode: 'saga', onFailure: 'rollback', deadlineMs, labels, subjects, steps: [], interactive }, tenant };
+  return { ok: true, intent: { goal, mode: 'saga', onFailure: 'rollback', deadlineMs, labels, subjects, steps: [], interactive }, tenant, parent };
 }
 
 /** One step of an interactive transaction, as one of an intent; what it names of other steps is for the transaction's owner to find. */

@@ -5,7 +5,7 @@ const problems = (admission: ReturnType<typeof admitStep> | ReturnType<typeof ad
 
 describe('what begins a transaction', () => {
   it('gets its defaults', () => expect(admitTransaction({ goal: 'g' })).toEqual({
-    ok: true, tenant: null, intent: { goal: 'g', mode: 'saga', onFailure: 'rollback', deadlineMs: 86_400_000, labels: {}, subjects: [], steps: [], interactive: { idleTimeoutMs: 300_000 } },
+    ok: true, tenant: null, parent: null, intent: { goal: 'g', mode: 'saga', onFailure: 'rollback', deadlineMs: 86_400_000, labels: {}, subjects: [], steps: [], interactive: { idleTimeoutMs: 300_000 } },
   }));
   it.each([
     ['nothing', null, ['INVALID_FIELD ']], ['no goal', {}, ['INVALID_FIELD /goal']], ['steps', { goal: 'g', steps: [] }, ['UNKNOWN_FIELD /steps']], ['a way to fail', { goal: 'g', onFailure: 'keep' }, ['UNKNOWN_FIELD /onFailure']],

@@ -69,6 +69,15 @@ export function readSubjects(value: unknown, problems: Problems): readonly strin
   return value.map((subject: unknown, index) => readText(subject, SUBJECT_BYTES_MAX, `/subjects/${index}`, 'a subject', problems));
 }
 
+const PARENT_CHARS_MAX = 200;
+
+export function readParent(value: unknown, problems: Problems): string | null {
+  if (value === undefined) return null;
+  if (typeof value === 'string' && value !== '' && value.length <= PARENT_CHARS_MAX) return value;
+  problems.add('INVALID_FIELD', '/parent', 'is the token of a task, as its claim was answered');
+  return null;
+}
+
 export function readTenant(value: unknown, problems: Problems): string | null {
   if (value === undefined) return null;
   if (typeof value === 'string' && value !== '') return value;

@@ -26,6 +26,7 @@ import { GatewayIds } from './routes/gateway-ids';
 import { DeadLetterOffices } from './routes/operations.controller';
 import { SystemPages, type ReadinessCheck } from './routes/system.controller';
 import { Unsealing } from './routes/unsealing';
+import { Tasks } from './tasks/tasks';
 import { Transactions } from './transactions/transactions';
 import type { CatchUpPace } from './views/catch-up';
 import type { BaseOf } from './views/touches';
@@ -104,6 +105,7 @@ interface Parts {
   readonly plans: Plans;
   readonly rollbacks: Rollbacks;
   readonly transactions: Transactions;
+  readonly tasks: Tasks;
   readonly projection: WorkflowProjection;
   readonly streams: EventStreams;
   readonly writer: LogWriter;
@@ -123,22 +125,23 @@ function partsOf(deps: GatewayDeps): Parts {
   });
   const capabilities = new Capabilities(neighbours, clock, logger);
   const idempotencyMs = (deps.idempotencyDays ?? IDEMPOTENCY_DAYS) * DAY_MS;
+  const unsealing = new Unsealing(vault);
+  const tasks = new Tasks({ identity, writer, projection, query, vault, unsealing, clock, ids, logger, historyMs: (deps.historyDays ?? HISTORY_DAYS) * DAY_MS });
   const intake: IntentIntake = new IntentIntake({
-    identity, writer, capabilities, vault, clock, ids, idempotencyMs, planOf: (principal, id) => plans.runnable(principal, id), onAccepted: intent => projection.addPending(intent),
+    tasks: tasks.claims, identity, writer, capabilities, vault, clock, ids, idempotencyMs, planOf: (principal, id) => plans.runnable(principal, id), onAccepted: intent => projection.addPending(intent),
   });
   const plans = new Plans({ identity, writer, capabilities, vault, clock, ids, logger, intake: () => intake });
   const rollbacks = new Rollbacks({
     neighbours, vault, clock, baseOf, capability: name => capabilities.find(name), touching: filter => projection.touching(filter), all: (tenant, workflows) => projection.all(tenant, workflows),
   });
   const intentTopic = deps.intentTopic === undefined ? null : new IntentTopicIntake(deps.intentTopic, { intake, identity, writer, clock, ids, logger, idempotencyMs });
-  const unsealing = new Unsealing(vault);
   const transactions = new Transactions({ identity, intake, projection });
   const mcp = new McpService({ identity, capabilities, intake, plans, projection, transactions, rollbacks, unsealing, vault, clock, ids, logger }, { version: deps.version, origins: deps.mcpOrigins ?? [], ids });
-  return { identity, capabilities, intake, plans, rollbacks, transactions, projection, writer, intentTopic, unsealing, mcp, streams: new EventStreams({ identity, projection, clock, logger }) };
+  return { identity, capabilities, intake, plans, rollbacks, transactions, tasks, projection, writer, intentTopic, unsealing, mcp, streams: new EventStreams({ identity, projection, clock, logger }) };
 }
 
 /** The gateway as a Nest module: its controllers over parts that are made already. */
-function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, plans, rollbacks, transactions, projection, streams, intentTopic, unsealing, mcp }: Parts): DynamicModule {
+function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, plans, rollbacks, transactions, tasks, projection, streams, intentTopic, unsealing, mcp }: Parts): DynamicModule {
   const documents = { openapi: rendered(() => openapi(ROUTES, deps.version)), asyncapi: rendered(() => asyncapi(MESSAGES, deps.version)) };
   const own: ReadinessCheck[] = [
     { name: 'gateway.capabilities', check: () => (capabilities.isLoaded() ? null : 'the adapters have not said yet what they can do') },
@@ -151,7 +154,7 @@ function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, plan
     controllers: [...CONTROLLERS],
     providers: [
       provide(Identity as Type<Identity>, identity), provide(Capabilities as Type<Capabilities>, capabilities), provide(IntentIntake as Type<IntentIntake>, intake),
-      provide(Plans as Type<Plans>, plans), provide(Rollbacks as Type<Rollbacks>, rollbacks), provide(Transactions as unknown as Type<Transactions>, transactions), provide(WorkflowProjection as Type<WorkflowProjection>, projection), provide(EventStreams as Type<EventStreams>, streams), provide(GatewayIds as Type<GatewayIds>, new GatewayIds(deps.ids)),
+      provide(Plans as Type<Plans>, plans), provide(Rollbacks as Type<Rollbacks>, rollbacks), provide(Transactions as unknown as Type<Transactions>, transactions), provide(Tasks as unknown as Type<Tasks>, tasks), provide(WorkflowProjection as Type<WorkflowProjection>, projection), provide(EventStreams as Type<EventStreams>, streams), provide(GatewayIds as Type<GatewayIds>, new GatewayIds(deps.ids)),
       provide(Unsealing as Type<Unsealing>, unsealing), provide(McpService as unknown as Type<McpService>, mcp), provide(DeadLetterOffices as Type<DeadLetterOffices>, new DeadLetterOffices(deps.query)),
       provide(SystemPages as Type<SystemPages>, new SystemPages([...own, ...deps.readiness], deps.metrics, documents)),
     ],
@@ -164,12 +167,13 @@ function gatewayModule(deps: GatewayDeps, { identity, capabilities, intake, plan
  */
 export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const parts = partsOf(deps);
-  const { identity, capabilities, intake, plans, projection, streams, writer, intentTopic, mcp } = parts;
+  const { identity, capabilities, intake, plans, tasks, projection, streams, writer, intentTopic, mcp } = parts;
   await identity.load();
   await projection.start();
+  await tasks.load();
   await capabilities.start();
   const stopApplying = await keepApplying(deps, identity);
-  const stopForgetting = keepForgetting(deps, parts.plans);
+  const stopForgetting = keepForgetting(deps, plans, tasks);
   const edge = new Edge({ identity, clock: deps.clock, ids: deps.ids, logger: deps.logger });
   const app = await NestFactory.create<NestFastifyApplication>(gatewayModule(deps, parts), new GatewayHttpAdapter(edge, ROUTES, deps.trustsForwarded ?? false), { logger: false, bodyParser: false, abortOnError: false });
   const { onAnswered } = deps;
@@ -202,6 +206,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
       capabilities.stop();
       streams.endAll();
       mcp.end();
+      tasks.end();
       projection.release();
       await mcp.close();
       await app.close();
@@ -230,7 +235,7 @@ async function keepApplying({ clock, logger }: GatewayDeps, identity: Identity):
 }
 
 /** Nothing grows for ever. */
-function keepForgetting({ views, clock, logger, historyDays = HISTORY_DAYS }: GatewayDeps, plans: Pick<Plans, 'forget'>): () => void {
+function keepForgetting({ views, clock, logger, historyDays = HISTORY_DAYS }: GatewayDeps, plans: Pick<Plans, 'forget'>, tasks: Pick<Tasks, 'forget'>): () => void {
   let stopped = false;
   let cancel: () => void = () => {};
   const forget = async (): Promise<void> => {
@@ -241,6 +246,7 @@ function keepForgetting({ views, clock, logger, historyDays = HISTORY_DAYS }: Ga
       logger.warn('old views could not be removed', { error: messageOf(error) });
     }
     await plans.forget().catch((error: unknown) => { logger.warn('old plans could not be removed', { error: messageOf(error) }); });
+    await tasks.forget().catch((error: unknown) => { logger.warn('old tasks could not be removed', { error: messageOf(error) }); });
     wait();
   };
   const wait = (): void => { if (!stopped) cancel = clock.after(FORGET_MS, () => { void forget(); }); };

@@ -39,7 +39,8 @@ export interface AskedTask {
 }
 /** A task as its step sees it. `verified`: what was done for it was read again after it was taken back. */
 export type TaskState =
-  | { readonly state: 'open' }
+  /** `isEnding`: what was done for it is being taken back; it is `open` again then, or has ended. */
+  | { readonly state: 'open'; readonly isEnding?: true }
   /** `output` of the step, sealed where it is sensitive. */
   | { readonly state: 'completed'; readonly output: Json }
   /** Nothing that was done for it stands. */

@@ -69,6 +69,11 @@ export interface ExecutionAdapter {
   /** Has no need to know what it is given: sensitive values in the input stay sealed, and so go on sealed into its output. Default false. */
   readonly takesSealed?: boolean;
   capabilities(): readonly CapabilityDescriptor[];
+  /**
+   * Its probe and undo may wait for other steps, perhaps of this very journal, for as long as these take: so they have plenty of places and no time of
+   * their own, and its act is never given up but told that its time is over. Default: none of them does.
+   */
+  waitsForOthers?(capability: string): boolean;
   /** Looks at a connection when it is put: null, or what is wrong with it. */
   probeConnection(connection: Connection): Promise<{ readonly limitations: readonly string[]; /** The target's own identity, `PlannedStep.lockBase`. */ readonly lockBase?: string; readonly reach?: TargetReach } | { readonly problem: string; readonly pointer: string }>;
   /** What `execute` would do now; leaves no trace at the target and no lock. Absent: nothing can be said beforehand. @throws CannotDo */

@@ -11,11 +11,11 @@ export const timeIsOver = (ms: number): OperationalError => new OperationalError
 /** `signal.reason` of a call that is cut off because the process stops. */
 export const draining = (): OperationalError => new OperationalError('DRAINING', 'the process is stopping', { retryable: true });
 
-/** Calls an adapter: aborts when the time is over, and gives it up when it has not come back `graceMs` after that. */
-export function within<T>(clock: Clock, timeoutMs: number, graceMs: number, abort: AbortController, run: () => Promise<T>): Promise<Ended<T>> {
+/** Calls an adapter: aborts when the time is over (null: never), and gives it up when it has not come back `graceMs` after that (null: never). */
+export function within<T>(clock: Clock, timeoutMs: number | null, graceMs: number | null, abort: AbortController, run: () => Promise<T>): Promise<Ended<T>> {
   return new Promise(resolve => {
-    let cancel = clock.after(timeoutMs, () => {
-      cancel = clock.after(graceMs, () => resolve({ end: 'late', settled }));
+    let cancel = timeoutMs === null ? () => {} : clock.after(timeoutMs, () => {
+      cancel = graceMs === null ? () => {} : clock.after(graceMs, () => resolve({ end: 'late', settled }));
       abort.abort(timeIsOver(timeoutMs));
     });
     const settled: Promise<Ended<T>> = (async () => run())().then(

@@ -114,16 +114,18 @@ export class Workbench {
     }
   }
 
-  /** Runs one method of an adapter under its time-out. `act` may take long and has plenty of places, the others have few. */
+  /** Runs one method of an adapter under its time-out. An act may take long and has plenty of places, as has what waits for others; all else has few. */
   async guarded<T extends object>(name: 'prepare' | 'execute' | 'probe' | 'undo', job: Job, made: Made, abort: AbortController, run: () => Promise<T>): Promise<Ended<T>> {
-    const { hooks, graceMs } = this.parts;
-    return (name === 'execute' ? this.acts : this.calls).run(async () => {
+    const { hooks } = this.parts;
+    const waits = name !== 'prepare' && made.adapter.waitsForOthers?.(job.command.capability) === true;
+    const [timeoutMs, graceMs] = [waits && name !== 'execute' ? null : job.command.timeoutMs, waits ? null : this.parts.graceMs];
+    return (name === 'execute' || waits ? this.acts : this.calls).run(async () => {
       const begunAt = this.clock.now();
       // Why: what has not begun when the process stops need not begin; recovery finds it untouched.
       if (this.isDraining) { abort.abort(draining()); return { end: 'thrown', error: abort.signal.reason }; }
       this.underWay.add(abort);
       const call = (): Promise<T> => (hooks.around === undefined ? run() : hooks.around({ name, job, adapter: made.adapter.name }, run));
-      const ended = await within(this.clock, job.command.timeoutMs, graceMs, abort, call);
+      const ended = await within(this.clock, timeoutMs, graceMs, abort, call);
       this.underWay.delete(abort);
       hooks.onAct?.({ name, capability: job.command.capability, outcome: outcomeOf(ended), durationMs: this.clock.now() - begunAt });
       return ended;

@@ -9,8 +9,8 @@ import { isRepeatable } from './repeatable';
 import { QuestionsHandler, type ServiceLogger } from './questions-handler';
 
 const TIMEOUT_MS = 5_000;
-/** Questions that take their time: a whole log, a target that has to be reached. */
-const TIMEOUTS_MS: Readonly<Record<string, number>> = { export: 30_000, probeConnection: 30_000, preview: 15_000, readLog: 15_000 };
+/** Questions that take their time: a whole log, a target that has to be reached, an answer that waits for another agent. */
+const TIMEOUTS_MS: Readonly<Record<string, number>> = { export: 30_000, probeConnection: 30_000, preview: 15_000, readLog: 15_000, task: 45_000, findTask: 45_000, withdrawTask: 45_000, undoTask: 45_000 };
 /** Answers without a seal after which nothing was done. Any other may come from something between that had passed the question on. */
 const NOT_HEARD: readonly number[] = [401, 404, 421];
 /** For a connection that was gone, and a process that was started anew. */

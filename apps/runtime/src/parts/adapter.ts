@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { BuiltinAdapter } from '@aifirst/adapter-builtin';
+import { BuiltinAdapter, type TaskDesk } from '@aifirst/adapter-builtin';
 import { FilesAdapter } from '@aifirst/adapter-files';
 import { SqlAdapter } from '@aifirst/adapter-sql';
 import type { Consumer } from '@aifirst/bus';
@@ -14,10 +14,10 @@ import { answerForEarlierSql, elsewhere, handOver } from '../earlier-sql';
 import { DAY_MS, type Ground, type Measured } from '../ground';
 import { journalHooks, measuringWays } from '../measuring';
 
-type Ends = Pick<Ground, 'ends'>;
+type Ends = Pick<Ground, 'ends' | 'query'>;
 
 const MAKERS: Readonly<Record<string, (ground: Ends) => ExecutionAdapter>> = {
-  builtin: () => new BuiltinAdapter(systemClock),
+  builtin: ({ query }) => new BuiltinAdapter(systemClock, taskDesk(query)),
   os: () => new FilesAdapter(),
   sql: ({ ends }) => {
     const sql = new SqlAdapter({ secret: async reference => (await resolveSecretRefs({ password: reference }, process.env, path => readFile(path, 'utf8')))['password']! });
@@ -25,6 +25,12 @@ const MAKERS: Readonly<Record<string, (ground: Ends) => ExecutionAdapter>> = {
     return sql;
   },
 };
+
+/** Tasks are kept by the gateway. */
+const taskDesk = (query: Ground['query']): TaskDesk => ({
+  task: asked => query.ask('gateway', 'task', asked), findTask: asked => query.ask('gateway', 'findTask', asked),
+  withdrawTask: asked => query.ask('gateway', 'withdrawTask', asked), undoTask: asked => query.ask('gateway', 'undoTask', asked),
+});
 
 /** The adapters that a service hosts; what they offer can be asked for from now on. */
 export function makeAdapters(host: AdapterHost, ground: Pick<Ground, 'query' | 'ends'>): readonly ExecutionAdapter[] {

@@ -26,8 +26,8 @@ export const plannedStep = open({
 }, ['lockBase', 'phase', 'digest', ...Object.keys(weighed)]);
 export const startWorkflow = open({
   workflow: uuid, intent: uuid, intentKnownAs: text('its id of an intent by Kafka'), agent: principal, goal: text(), mode: oneOf('saga', 'atomic'), onFailure: oneOf('rollback', 'pause', 'keep'), deadlineMs: whole(1), labels: textMap,
-  digest: text(), steps: listOf(plannedStep), interactive: open({ idleTimeoutMs: whole(1) }),
-}, ['intentKnownAs', 'interactive']);
+  digest: text(), steps: listOf(plannedStep), interactive: open({ idleTimeoutMs: whole(1) }), parent: open({ workflow: uuid, step: text(), task: text(), root: uuid, chain: listOf(principal) }),
+}, ['intentKnownAs', 'interactive', 'parent']);
 export const decision = open({
   step: text(), generation: whole(1), outcome: oneOf('allow', 'deny', 'modify', 'approve', 'defer'), code: text(), policies: listOf(text()), policyVersion: text(), reason: text(), risk, lease, undoLease: lease,
 }, ['code', 'lease', 'undoLease']);

@@ -56,11 +56,28 @@ const settings = { name: text(), owner: text(), roles: listOf(text()), limits: {
 const connection = { connection: text(), adapter: text(), config: { type: 'object' }, secretRefs: textMap, labels: textMap, digest: text(), by: text() };
 const identity = (entity: string, name: string, summary: string, data: JsonObject): MessageDescription => ({ topic: TOPICS.identityEvents, type: eventType(entity, name), summary, data });
 
+/** Facts of tasks hold ids, agents and codes, never what a task is about or what came of it. */
+const taskFact = (name: string, summary: string, more: Readonly<Record<string, JsonObject>>, optional: readonly string[] = []): MessageDescription =>
+  ({ topic: TOPICS.intentEvents, type: eventType('task', name), summary, data: open({ task: text(), workflow: uuid, step: text(), agent: text('who gives it'), ...more }, optional) });
+const by = text('the agent that has the claim');
+const taskFacts = [
+  taskFact('Offered', 'A task may be claimed.', { to: orNull(text()), role: orNull(text()), claims: whole(), deadline: time }),
+  taskFact('Claimed', 'An agent has taken a task.', { by, claim: whole(1) }),
+  taskFact('Lost', 'A claim is over: its agent was not heard of, or has handed the task over.', { by: orNull(by), claim: whole(1), reason: text() }, ['reason']),
+  taskFact('Completed', 'A task was done.', { by, claim: whole(1) }),
+  taskFact('Failed', 'A task was not done, and nothing stands that was done for it.', { code: text(), reason: text(), by: orNull(by) }),
+  taskFact('Withdrawn', 'A task is not wanted any more, and nothing stands that was done for it.', { code: text(), reason: text() }),
+  taskFact('Undoing', 'What was done for a task is being taken back.', { next: oneOf('open', 'failed', 'withdrawn', 'undone'), code: text(), reason: text() }, ['code', 'reason']),
+  taskFact('Undone', 'What was done for a task has been taken back.', { verified: flag, reason: orNull(text()) }),
+];
+
 /** Every message that crosses a service. */
 export const MESSAGES: readonly MessageDescription[] = [
   { topic: TOPICS.intentEvents, type: ACCEPTED, summary: 'An intent was admitted and stored, or had been already.', data: open({
     workflowId: uuid, intentId: uuid, agent: text(), digest: text(), steps: whole(1), id: text("the CloudEvent's, of an intent by Kafka"), source: text("the CloudEvent's, of an intent by Kafka"), kid: text('of the key that signed it'), replayed: { const: true }, planId: text('of the plan that it runs'),
-  }, ['digest', 'steps', 'id', 'source', 'kid', 'replayed', 'planId']) },
+    parent: open({ workflow: uuid, step: text(), task: text() }),
+  }, ['digest', 'steps', 'id', 'source', 'kid', 'replayed', 'planId', 'parent']) },
+  ...taskFacts,
   { topic: TOPICS.intentEvents, type: PLANNED, summary: 'A plan was made of an intent: what it would do was looked at, and nothing was done.', data: open({
     planId: uuid, agent: text(), digest: text(), policyVersion: text(), steps: listOf(open({ step: text(), capability: text(), outcome: oneOf('allow', 'deny', 'modify', 'approve', 'defer'), previewed: flag })),
   }) },

@@ -1,4 +1,4 @@
-import { STEP_STATUSES, WORKFLOW_STATUSES } from '@aifirst/contracts';
+import { STEP_STATUSES, TASK_STATUSES, WORKFLOW_STATUSES } from '@aifirst/contracts';
 import { ATTEMPTS, DEADLINE_MS, IDLE_TIMEOUT_MS, STEPS_MAX, TIMEOUT_MS, TRANSACTION_DEADLINE_MS } from '@aifirst/admission';
 import type { JsonObject } from '@aifirst/kernel';
 
@@ -38,11 +38,14 @@ export const STEP: JsonObject = shape({
   retry: shape({ attemptsMax: whole(ATTEMPTS.min, { maximum: ATTEMPTS.max, default: ATTEMPTS.default }) }),
 }, ['input', 'dependsOn', 'timeoutMs', 'retry']);
 
+const PARENT_TOKEN = text('the token of a task that it is done for: it belongs to the transaction of whoever gave that');
+
 export const INTENT: JsonObject = shape({
   goal: text('what it is for'), mode: { enum: ['saga', 'atomic'], default: 'saga' }, onFailure: { enum: ['rollback', 'pause', 'keep'], default: 'rollback' },
   deadlineMs: whole(DEADLINE_MS.min, { maximum: DEADLINE_MS.max, default: DEADLINE_MS.default }), labels: textMap, subjects: listOf(text()), tenant: text('the credential decides; another one is refused'),
   steps: { type: 'array', minItems: 1, maxItems: STEPS_MAX, items: STEP },
-}, ['mode', 'onFailure', 'deadlineMs', 'labels', 'subjects', 'tenant']);
+  parent: PARENT_TOKEN,
+}, ['mode', 'onFailure', 'deadlineMs', 'labels', 'subjects', 'tenant', 'parent']);
 
 /** What begins an interactive transaction. */
 export const TRANSACTION: JsonObject = shape({
@@ -50,7 +53,8 @@ export const TRANSACTION: JsonObject = shape({
   idleTimeoutMs: whole(IDLE_TIMEOUT_MS.min, { maximum: IDLE_TIMEOUT_MS.max, default: IDLE_TIMEOUT_MS.default, description: 'it takes itself back when no step came for so long and nothing is pending' }),
   deadlineMs: whole(TRANSACTION_DEADLINE_MS.min, { maximum: TRANSACTION_DEADLINE_MS.max, default: TRANSACTION_DEADLINE_MS.default, description: 'of the whole: not committed by then, it takes itself back' }),
   labels: textMap, subjects: listOf(text()), tenant: text('the credential decides; another one is refused'),
-}, ['mode', 'idleTimeoutMs', 'deadlineMs', 'labels', 'subjects', 'tenant']);
+  parent: PARENT_TOKEN,
+}, ['mode', 'idleTimeoutMs', 'deadlineMs', 'labels', 'subjects', 'tenant', 'parent']);
 
 /** A plan in place of steps. */
 export const PLANNED_INTENT: JsonObject = shape({ planId: text('a plan of the same agent: exactly that is run, or nothing'), tenant: text('the credential decides; another one is refused') }, ['tenant']);
@@ -78,6 +82,12 @@ const STEP_VIEW = open({
   undoableUntil: orNull(time), startedAt: orNull(time), endedAt: orNull(time),
 });
 
+const TASK = {
+  id: text(), status: oneOf(...TASK_STATUSES), resultSchema: orNull({ type: 'object' }), agent: orNull(text('whom it is for')), role: orNull(text('whose role it is for')), from: text('the agent that gives it'), goal: text(), workflow: uuid, step: text(),
+  claim: whole(0, { description: 'how often it has been claimed' }), claimedBy: orNull(text()), leaseMs: whole(1), leaseUntil: orNull(time), deadline: time, children: listOf(uuid), blocked: orNull(open({ workflow: uuid, detail: text() })),
+  error: orNull(open({ code: text(), detail: text() })), createdAt: time, endedAt: orNull(time),
+} as const satisfies Readonly<Record<string, JsonObject>>;
+
 export const COMPONENTS = {
   Problem: open({
     type: text(), title: text(), status: whole(400), code: text('stable'), detail: text(), pointer: text('JSON Pointer into the body (RFC 6901)'),
@@ -87,10 +97,13 @@ export const COMPONENTS = {
   Intent: open({ id: uuid, workflowId: uuid, intent: { type: 'object' }, digest: text(), agent: text(), createdAt: time }),
   Workflow: open({
     id: uuid, intentId: uuid, tenant: text(), status: oneOf(...WORKFLOW_STATUSES), statusReason: orNull(reason), goal: text(), agent: text(), mode: text(), labels: textMap,
-    interactive: open({ idleTimeoutMs: whole(1), committing: flag }), steps: listOf(STEP_VIEW),
+    interactive: open({ idleTimeoutMs: whole(1), committing: flag }), parent: open({ workflow: uuid, step: text(), task: text(), root: uuid, chain: listOf(text('an agent on whose behalf it acts')) }), steps: listOf(STEP_VIEW),
     residue: listOf(open({ step: text(), resource: text(), what: text(), why: text(), action: text() })), createdAt: time, endedAt: orNull(time),
-  }, ['interactive']),
+  }, ['interactive', 'parent']),
   Step: STEP_VIEW,
+  Task: open(TASK),
+  ClaimedTask: open({ ...TASK, token: text('proves the claim; shown this once'), task: { description: 'what is to be done' } }),
+  WholeTask: open({ ...TASK, task: { description: 'what is to be done' }, result: { description: 'what came of it; null: nothing yet' } }),
   Plan: open({
     planId: uuid, digest: text('of the intent and of all that it rests on'),
     steps: listOf(open({

@@ -4,8 +4,9 @@ import type { Identity, LogWriter } from '@aifirst/identity';
 import { OperationalError, Refusal, isObject, type Clock, type Ids, type Json, type JsonObject, type Problem } from '@aifirst/kernel';
 import { VersionConflict, type Append, type Log, type StoredRow } from '@aifirst/store';
 import type { Vault } from '@aifirst/vault';
-import { refuse, refuseField } from '../http/problem';
+import { notImplemented, refuse, refuseField } from '../http/problem';
 import type { RunnablePlan } from '../plans/plans';
+import type { Claims, Joined } from '../tasks/claims';
 import { Recent } from './recent';
 import type { Capabilities } from './capabilities';
 
@@ -22,6 +23,8 @@ export interface IntakeOptions {
   readonly planOf: (principal: PrincipalRef, id: string) => Promise<RunnablePlan>;
   /** Hears of every intent that was stored, before its caller does. */
   readonly onAccepted: (accepted: AcceptedIntent) => void;
+  /** Tasks that intents may be done for. */
+  readonly tasks: Pick<Claims, 'parentOf' | 'join'>;
 }
 
 export interface AcceptedIntent { readonly start: StartWorkflow; readonly tenant: string; readonly at: string; /** In the gateway's log. */ readonly position: number }
@@ -40,9 +43,9 @@ export interface Submission {
   readonly interactive?: boolean;
 }
 /** An intent that may be stored. `key` is its idempotency key in the log, where it has one. */
-export interface AdmittedIntent { readonly submission: Submission; readonly intent: Intent; readonly plan: readonly PlannedStep[]; readonly key: string | undefined; /** It stands for the intent: its steps are known once it is checked. */ readonly from?: RunnablePlan }
+export interface AdmittedIntent { readonly submission: Submission; readonly intent: Intent; readonly plan: readonly PlannedStep[]; readonly key: string | undefined; /** It stands for the intent: its steps are known once it is checked. */ readonly from?: RunnablePlan; /** The claim of a task that it is done for. */ readonly joined?: Joined }
 /** What is to be stored of an intent, and what to do once it is: at once, before anybody is answered. */
-export interface ReadyIntent { readonly append: Append; stored(row: StoredRow): Submitted }
+export interface ReadyIntent { readonly append: Append; readonly workflow: string; stored(row: StoredRow): Submitted }
 export interface Submitted { readonly intentId: string; readonly workflowId: string; readonly replayed: boolean }
 
 /** What the log keeps of an intent beside the command that holds all else: so nothing of it is stored twice. */
@@ -120,7 +123,11 @@ export class IntentIntake {
   admit(submission: Submission): AdmittedIntent { return this.admitBody(submission, this.read(submission)); }
 
   /** For `POST /v1/plans`. @throws as `admit` */
-  admitPlan(principal: PrincipalRef, raw: Buffer): Pick<AdmittedIntent, 'intent' | 'plan'> { return this.admit({ principal, raw, idempotencyKey: undefined, traceparent: '' }); }
+  admitPlan(principal: PrincipalRef, raw: Buffer): Pick<AdmittedIntent, 'intent' | 'plan'> {
+    const admitted = this.admit({ principal, raw, idempotencyKey: undefined, traceparent: '' });
+    if (admitted.joined !== undefined) throw notImplemented('what is done for a task is handed in at once, without a plan', '/parent');
+    return admitted;
+  }
 
   /** An intent that was admitted before, as things are now. */
   admitAgain({ tenant }: PrincipalRef, intent: Intent): { readonly plan: readonly PlannedStep[] } | { readonly problems: readonly [Problem, ...Problem[]] } {
@@ -141,7 +148,8 @@ export class IntentIntake {
     const admission = submission.interactive === true ? begun(body) : this.judge(principal.tenant, body);
     if (!admission.ok) throw this.refused(submission, ...admission.problems);
     if (admission.tenant !== null && admission.tenant !== principal.tenant) throw refuseField('/tenant', 'the credential decides the tenant', 'TENANT_MISMATCH');
-    return { submission, intent: admission.intent, plan: admission.plan, key: keyOf(submission) };
+    const joined = admission.parent === null ? undefined : this.options.tasks.parentOf(principal, admission.parent);
+    return { submission, intent: admission.intent, plan: admission.plan, key: keyOf(submission, joined), ...(joined === undefined ? {} : { joined }) };
   }
 
   private judge(tenant: string, body: unknown): Admission { return admitIntent(body, this.context(tenant)); }
@@ -258,11 +266,20 @@ export class IntentIntake {
 
   private async store(admitted: AdmittedIntent): Promise<Submitted> {
     const ready = await this.ready(admitted);
-    return ready.stored(await this.options.writer.append(ready.append));
+    return ready.stored(await (admitted.joined === undefined ? this.options.writer.append(ready.append) : this.storeJoined(admitted.joined, ready)));
   }
 
+  /** With the task, in one unit: it knows of every workflow that was ever begun for it. */
+  private storeJoined(joined: Joined, { append, workflow }: ReadyIntent): Promise<StoredRow> {
+    const { tasks, writer } = this.options;
+    return tasks.join(joined, workflow, async documents => (await writer.commit({ documents, appends: [append] }))[0]!);
+  }
+
+  /** As `submit` stores one, for intents of many: those that are done for a task are stored one by one, before the others. @throws VersionConflict, Refusal WRONG_STATE */
+  async storeAlone({ joined }: AdmittedIntent, ready: ReadyIntent): Promise<Submitted> { return ready.stored(await this.storeJoined(joined!, ready)); }
+
   /** Seals an intent and gives it its ids. */
-  async ready({ submission, intent, plan, key, from }: AdmittedIntent): Promise<ReadyIntent> {
+  async ready({ submission, intent, plan, key, from, joined }: AdmittedIntent): Promise<ReadyIntent> {
     const { ids, clock, vault, onAccepted } = this.options;
     const { principal, signedBy, idempotencyKey } = submission;
     const [id, workflow] = [ids.uuid(), ids.uuid()];
@@ -271,12 +288,12 @@ export class IntentIntake {
     const digest = isSealed ? await vault.keyedDigest({ tenant, workflow }, intent as unknown as Json) : canonicalDigest(intent);
     const start: StartWorkflow = {
       workflow, intent: id, ...(signedBy === undefined || idempotencyKey === undefined ? {} : { intentKnownAs: idempotencyKey }), agent: principal, goal: intent.goal, mode: intent.mode, onFailure: intent.onFailure,
-      deadlineMs: intent.deadlineMs, labels: intent.labels, digest, steps: withCommitment(steps, name => this.options.capabilities.find(name)), ...(intent.interactive === undefined ? {} : { interactive: intent.interactive }),
+      deadlineMs: intent.deadlineMs, labels: intent.labels, digest, steps: withCommitment(steps, name => this.options.capabilities.find(name)), ...(intent.interactive === undefined ? {} : { interactive: intent.interactive }), ...(joined === undefined ? {} : { parent: joined.parent }),
     };
     const at = new Date(clock.now()).toISOString();
     const state: IntentState = { subjects: intent.subjects, dependsOn: intent.steps.map(step => step.dependsOn) };
     return {
-      append: this.appendOf(id, start, state, at, submission, key, from?.planId),
+      workflow, append: this.appendOf(id, start, state, at, submission, key, from?.planId),
       stored: ({ position }) => {
         if (key !== undefined) this.remembered.set(key, { id, workflow, digest, createdAt: at });
         onAccepted({ start, tenant, at, position });
@@ -286,7 +303,7 @@ export class IntentIntake {
   }
 
   private appendOf(id: string, start: StartWorkflow, state: IntentState, time: string, { traceparent, signedBy }: Submission, key: string | undefined, planId: string | undefined): Append {
-    const { agent: { tenant, id: agent }, intentKnownAs } = start;
+    const { agent: { tenant, id: agent }, intentKnownAs, parent } = start;
     // Why: both ids are new, and each message of the gateway needs one; so no others are made.
     const [fact, command] = [id, start.workflow];
     const bySignature = signedBy === undefined ? {} : { id: intentKnownAs ?? id, source: agent, kid: signedBy };
@@ -294,7 +311,7 @@ export class IntentIntake {
       tenant, stream: id, version: 1, ...(key === undefined ? {} : { key }), state: state as unknown as JsonObject,
       messages: [
         { topic: TOPICS.intentEvents, key: agent, id: fact, type: ACCEPTED, time, subject: id, tenant, traceparent, intentid: intentKnownAs ?? id, intentsource: agent,
-          data: { workflowId: start.workflow, intentId: id, agent, digest: start.digest, steps: sentSteps(start.steps).length, ...(planId === undefined ? {} : { planId }), ...bySignature } },
+          data: { workflowId: start.workflow, intentId: id, agent, digest: start.digest, steps: sentSteps(start.steps).length, ...(planId === undefined ? {} : { planId }), ...(parent === undefined ? {} : { parent: { workflow: parent.workflow, step: parent.step, task: parent.task } }), ...bySignature } },
         { topic: TOPICS.workflowCommands, key: start.workflow, id: command, type: START_WORKFLOW, time, subject: start.workflow, tenant, causationid: fact, traceparent,
           data: start as unknown as JsonObject },
       ],
@@ -336,7 +353,9 @@ async function checked(admitted: AdmittedIntent): Promise<AdmittedIntent> {
   return admitted.from === undefined ? admitted : { ...admitted, plan: await admitted.from.check() };
 }
 
-const keyOf = ({ principal, idempotencyKey }: Submission): string | undefined => (idempotencyKey === undefined ? undefined : `${principal.tenant}/${principal.id}/${idempotencyKey}`);
+/** Of a task each claim has keys of its own, as what was taken back must not answer for what is done anew. A tab is in no key that a caller sends. */
+const keyOf = ({ principal, idempotencyKey }: Submission, joined?: Joined): string | undefined =>
+  (idempotencyKey === undefined ? undefined : `${principal.tenant}/${principal.id}/${joined === undefined ? '' : `${joined.task}\t${joined.claim}\t`}${idempotencyKey}`);
 
 /** The intent that a row of the gateway's log holds. */
 export function recordOf(row: StoredRow): IntentRecord {

@@ -40,7 +40,7 @@ describe('POST /v1/intents', () => {
     ['a repeated step', anIntent({ steps: [{ id: 'a', capability: 'noop', input: {} }, { id: 'a', capability: 'noop', input: {} }] }), 422, 'DUPLICATE_STEP', '/steps/1/id'],
     ['another tenant', anIntent({ tenant: 'acme' }), 403, 'TENANT_MISMATCH', '/tenant'],
     ['mode atomic that keeps a half', anIntent({ mode: 'atomic', onFailure: 'keep' }), 422, 'INVALID_FIELD', '/onFailure'],
-    ['a parent', anIntent({ parent: 't' }), 501, 'NOT_IMPLEMENTED', '/parent'],
+    ['a parent that nobody has given', anIntent({ parent: 'task_x' }), 404, 'NOT_FOUND', '/parent'],
     ['a plan that is not there', { planId: 'x' }, 404, 'NOT_FOUND', undefined],
     ['a plan with more beside it', { planId: 'x', goal: 'g' }, 422, 'UNKNOWN_FIELD', '/goal'],
     ['a plan that is no text', { planId: 7 }, 422, 'INVALID_FIELD', '/planId'],

@@ -169,7 +169,7 @@ export class IntentTopicIntake {
     const replies = [...answers];
     let open = intents;
     for (let tries = CONFLICTS_MAX; ; tries--) {
-      open = await this.madeReady(open, { told, answers: replies });
+      open = await this.withoutJoined(await this.madeReady(open, { told, answers: replies }), { told, answers: replies });
       const appends: Append[] = [...open.map(({ ready }) => ready!.append), ...replies.map(reply => this.rowOf(reply))];
       if (appends.length === 0 && last.positions === undefined) return;
       try {
@@ -184,6 +184,26 @@ export class IntentTopicIntake {
       }
       open = await this.withoutRepeats(open, { told, answers: replies }, true);
     }
+  }
+
+  /** Stores those that are done for a task, each with its task, and gives back the others. What was stored before a crash is a repeat after it. */
+  private async withoutJoined(intents: readonly Waiting[], into: Answered): Promise<readonly Waiting[]> {
+    const others: Waiting[] = [];
+    for (const one of intents) {
+      const { item, verdict: { agent, id }, admitted, ready } = one;
+      if (admitted.joined === undefined) { others.push(one); continue; }
+      for (let tries = CONFLICTS_MAX; ; tries--) {
+        try {
+          await this.parts.intake.storeAlone(admitted, ready!);
+          into.told.push({ item, outcome: 'accepted', code: null });
+          break;
+        } catch (error) {
+          if (!(error instanceof VersionConflict) || tries === 0) { this.refuse(item, agent, id, this.problemsOf(error, item), into); break; }
+        }
+        if ((await this.withoutRepeats([one], into, true)).length === 0) break;
+      }
+    }
+    return others;
   }
 
   private async madeReady(intents: readonly Waiting[], into: Answered): Promise<readonly Waiting[]> {

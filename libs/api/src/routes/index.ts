@@ -11,13 +11,14 @@ import { PlansController } from './plans.controller';
 import { PoliciesController } from './policies.controller';
 import { RolesController } from './roles.controller';
 import { SystemController } from './system.controller';
+import { TasksController } from './tasks.controller';
 import { TenantsController } from './tenants.controller';
 import { TransactionsController } from './transactions.controller';
 import { WorkflowsController } from './workflows.controller';
 import { routesOf } from '../http/route';
 
 export const CONTROLLERS = [
-  IntentsController, PlansController, WorkflowsController, TransactionsController, CapabilitiesController, AgentsController, TenantsController, ConnectionsController, RolesController, PoliciesController,
+  IntentsController, PlansController, WorkflowsController, TransactionsController, TasksController, CapabilitiesController, AgentsController, TenantsController, ConnectionsController, RolesController, PoliciesController,
   KillSwitchesController, AuditController, OperationsController, McpController, SystemController, LaterController,
 ];
 

@@ -20,10 +20,6 @@ const LATER: readonly (readonly [Method, string, Access, string])[] = [
   ['POST', '/v1/audit/subject-exports', 'admin', 'filter GET /v1/audit/entries'],
   ['POST', '/v1/audit/reports', 'admin', 'export the log with GET /v1/audit/export'],
   ['GET', '/v1/audit/reports/:id', 'admin', 'export the log with GET /v1/audit/export'],
-  ['POST', '/v1/tasks/claim', 'principal', 'hand in the work as an intent of the agent\'s own'],
-  ['POST', '/v1/tasks/:id/complete', 'principal', 'hand in the work as an intent of the agent\'s own'],
-  ['POST', '/v1/tasks/:id/fail', 'principal', 'hand in the work as an intent of the agent\'s own'],
-  ['POST', '/v1/tasks/:id/heartbeat', 'principal', 'hand in the work as an intent of the agent\'s own'],
 ];
 
 function both(path: string, access: Access, instead: string): [Method, string, Access, string][] {

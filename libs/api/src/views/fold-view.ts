@@ -8,6 +8,7 @@ export function pendingView(start: StartWorkflow, tenant: string, at: string): W
   return {
     id: start.workflow, intentId: start.intent, tenant, status: start.interactive === undefined ? 'pending' : 'running', statusReason: null, goal: start.goal, agent: start.agent.id, mode: start.mode, labels: start.labels,
     ...(start.interactive === undefined ? {} : { interactive: { ...start.interactive, committing: false } }),
+    ...(start.parent === undefined ? {} : { parent: { ...start.parent, chain: start.parent.chain.map(({ id }) => id) } }),
     // Why: steps of the engine's own come last, and say nothing that the workflow's status does not.
     steps: sentSteps(start.steps).map(pendingStep),
     residue: [], createdAt: at, endedAt: null,

@@ -109,11 +109,11 @@ export class WorkflowProjection {
     return this.options.views.find(tenant, id);
   }
 
-  /** As a caller may see it: others' workflows do not exist for an agent. @param id as it was sent */
+  /** As a caller may see it: others' workflows do not exist for an agent, but for those that act on its behalf. @param id as it was sent */
   async visibleTo(principal: Pick<PrincipalRef, 'kind' | 'id'>, tenant: string, id: string): Promise<WorkflowView | null> {
     const known = id.toLowerCase();
     const view = isUuid(known) ? await this.find(tenant, known) : null;
-    return view !== null && principal.kind === 'agent' && view.agent !== principal.id ? null : view;
+    return view !== null && principal.kind === 'agent' && view.agent !== principal.id && view.parent?.chain.includes(principal.id) !== true ? null : view;
   }
 
   /** Newest first, as of now. */
