@@ -1,4 +1,4 @@
-import type { Lock, Residue } from '@aifirst/contracts';
+import { delegates, type Lock, type Residue } from '@aifirst/contracts';
 import { Busy, merged, locksOf, missingLocks } from './conflicts';
 import { isEndlesslyProbed, isReadyToCommit, phaseOf } from './commitment';
 import { askCommand, executeCommand, inputOf, probeCommand, resourcesOf } from './commands';
@@ -140,8 +140,8 @@ function withLocks(turn: Turn, ready: readonly number[]): readonly number[] {
   return ready.filter(index => !lacking.has(index));
 }
 
-/** What it belongs to holds locks: so it never waits for an older one. */
-const holdsBesides = ({ start }: Workflow): boolean => start.parent !== undefined;
+/** Others of its transaction may hold locks: so it never waits for an older one, holding none itself. */
+const holdsBesides = ({ start, steps }: Workflow): boolean => start.parent !== undefined || steps.some(({ startedFact }, index) => startedFact !== null && delegates(start.steps[index]!.capability));
 
 /** A transaction whose steps are not known beforehand holds nothing until the first one that touches something, and then asks for what each one needs. */
 function withLocksOneByOne(turn: Turn, ready: readonly number[]): readonly number[] {
