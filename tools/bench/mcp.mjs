@@ -41,7 +41,7 @@ async function cleanUp() {
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => { void cleanUp().finally(() => process.exit(1)); });
 
 async function startRuntime() {
-  const child = spawn(process.execPath, [...FLAGS, join(root, 'apps/runtime/dist/main.js')], { cwd: root, env: { ...process.env, DATA_DIR: dataDir, PORT: new URL(url).port, DEMO: '0', LOG_LEVEL: 'warn' }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const child = spawn(process.execPath, [...FLAGS, join(root, 'apps/runtime/dist/main.js')], { cwd: root, env: { ...process.env, DATA_DIR: dataDir, PORT: new URL(url).port, DEMO: '0', LOG_LEVEL: 'warn' }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   const gone = new Promise(resolve => { child.once('exit', resolve); });
   ends.push(async () => { child.kill('SIGTERM'); await gone; });
   const untilMs = Date.now() + READY_MS_MAX;
