@@ -7,6 +7,7 @@ const shared = {
   transformIgnorePatterns: ['/node_modules/(?!(jose)/)'],
   moduleNameMapper: {
     '^@aifirst/client$': '<rootDir>/clients/typescript/src/index.ts',
+    '^@aifirst/planner$': '<rootDir>/clients/planner/src/index.ts',
     '^@aifirst/client/kafka$': '<rootDir>/clients/typescript/src/kafka.ts',
     '^@aifirst/([^/]+)/testing$': '<rootDir>/libs/$1/src/testing/index.ts',
     '^@aifirst/([^/]+)$': '<rootDir>/libs/$1/src/index.ts',

@@ -1,0 +1,12 @@
+export { carryOut, type AskPerson, type CarriedOut, type CarryOutOptions } from './carry-out';
+export { PlannerError, type PlannerCode, type PlanProblem } from './errors';
+export type { Previews } from './judge';
+export type { Json, JsonObject } from './json';
+export { ChatEndpoint } from './model/chat-endpoint';
+export { endpointFromEnvironment, type EndpointOptions, type OutputForm } from './model/endpoint-options';
+export type { Message, Model, ModelAnswer, Question } from './model/model';
+export type { IntentSettings, PlanningLimits, Progress } from './plan-maker';
+export { Planner, type PlannerOptions } from './planner';
+export { PlanStale, Proposal } from './proposal';
+export type { ApplyOptions } from './runtime';
+export { clean } from './show/clean';
