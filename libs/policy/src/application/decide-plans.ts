@@ -140,6 +140,8 @@ function questionOf(event: CloudEvent): DecidePlan {
   invariant(typeof workflow === 'string' && isUuid(workflow), 'a question names no workflow');
   invariant(Number.isSafeInteger(number) && number! >= 0 && number! <= QUESTION_MAX, `question of \`${workflow}\` has no number`);
   invariant(principal !== undefined && typeof principal.id === 'string' && principal.tenant === event.tenant, `question of \`${workflow}\` is of no principal of its tenant`);
+  const { chain } = question;
+  invariant(chain === undefined || (Array.isArray(chain) && chain.every(one => typeof one.id === 'string' && one.tenant === event.tenant)), `question of \`${workflow}\` is on behalf of no principals of its tenant`);
   invariant((action === 'execute' || action === 'rollback') && Array.isArray(steps) && plan !== undefined, `question of \`${workflow}\` asks nothing`);
   return question as DecidePlan;
 }

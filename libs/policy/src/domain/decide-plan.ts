@@ -1,4 +1,4 @@
-import { isEngineStep, type AskedStep, type DecidePlan, type PolicyPrincipal, type Risk, type SealedFields, type StepDecision } from '@aifirst/contracts';
+import { isEngineStep, type AskedStep, type DecidePlan, type PolicyPrincipal, type PrincipalRef, type Risk, type SealedFields, type StepDecision } from '@aifirst/contracts';
 import type { Json } from '@aifirst/kernel';
 import { messageOf } from '@aifirst/kernel';
 import type { Subject, Verdict } from './active-set';
@@ -29,21 +29,41 @@ type Ruling = Pick<StepDecision, 'outcome' | 'policies' | 'reason'> & { readonly
 
 /** One decision per step in the order of the question; for `rollback` one for the whole workflow, with step `''`. */
 export function decidePlan(question: DecidePlan, policy: TenantPolicy, means: Means): StepDecision[] {
-  const { principal } = question;
-  const held = heldOrUnknown(question, policy);
-  const known = held === null ? principalOf(policy, principal)! : null;
-  const subject = known === null ? null : subjectOf(policy.active, principalUid(principal), [...new Set(known.roles)].map(roleUid).concat(tenantUid(policy.tenant)));
+  const { principal, chain = [] } = question;
+  const acting = rightsOf(principal, question, policy);
   const policyVersion = policy.active.version;
   if (question.action === 'rollback') {
-    const ruling = held ?? rulingOnRollback(question, policy, means, known!, subject!);
+    const ruling = acting.held ?? rulingOnRollback(question, policy, means, acting.known, acting.subject);
     return [{ step: '', generation: 0, ...ruling, policyVersion, risk: highestRisk(question.steps) }];
   }
+  const others = chain.map(one => ({ one, rights: rightsOf(one, question, policy) }));
+  const held = acting.held ?? others.find(({ rights }) => rights.held !== null)?.rights.held ?? null;
+  const rulingAs = (rights: Rights, step: AskedStep): Ruling => rights.held ?? rulingOn(step, question, policy, means, rights.known, rights.subject);
   return question.steps.map(asked => {
     const step: AskedStep = isEngineStep(asked) ? asked : { ...asked, risk: weigh(asked, policy.hasUsed?.(principal, asked) === false) };
-    const ruling = rulingOnCommitment(step, held) ?? held ?? rulingOn(step, question, policy, means, known!, subject!);
+    const ruling = rulingOnCommitment(step, held) ?? strictest(rulingAs(acting, step), others.map(({ one, rights }) => ({ one, ruling: rulingAs(rights, step) })));
     const decision: StepDecision = { step: step.step, generation: step.generation, ...ruling, policyVersion, risk: step.risk };
     return ruling.outcome === 'allow' ? { ...decision, ...leasesFor(step, policy, question, means) } : decision;
   });
+}
+
+/** What a principal has to be judged by: itself, or what holds it whatever it asks. */
+type Rights = { readonly held: Ruling; readonly known: null } | { readonly held: null; readonly known: PolicyPrincipal; readonly subject: Subject };
+
+function rightsOf(principal: PrincipalRef, question: DecidePlan, policy: TenantPolicy): Rights {
+  const held = heldOrUnknown({ ...question, principal }, policy);
+  if (held !== null) return { held, known: null };
+  const known = principalOf(policy, principal)!;
+  return { held: null, known, subject: subjectOf(policy.active, principalUid(principal), [...new Set(known.roles)].map(roleUid).concat(tenantUid(policy.tenant))) };
+}
+
+/** Who acts for others may do what all of them may. Of several that say no the acting one's word is told, then that of the first. */
+function strictest(own: Ruling, others: readonly { readonly one: PrincipalRef; readonly ruling: Ruling }[]): Ruling {
+  if (others.length === 0) return own;
+  const all = [own, ...others.map(({ one, ruling }): Ruling => ({ ...ruling, reason: `${one.kind} \`${one.id}\`, on whose behalf it acts: ${ruling.reason}` }))];
+  const told = all.find(({ outcome }) => outcome === 'deny') ?? all.find(({ outcome }) => outcome !== 'allow');
+  if (told !== undefined) return told;
+  return { outcome: 'allow', policies: [...new Set(all.flatMap(({ policies }) => policies))].sort(), reason: all.map(({ reason }) => reason).join('; ') };
 }
 
 /**
@@ -96,7 +116,7 @@ function rulingOn(step: AskedStep, question: DecidePlan, policy: TenantPolicy, m
   });
 }
 
-function contextOf(step: Pick<AskedStep, 'input' | 'resources' | 'risk'>, { plan, principal }: DecidePlan, policy: TenantPolicy, means: Means): Asked['context'] {
+function contextOf(step: Pick<AskedStep, 'input' | 'resources' | 'risk'>, { plan, principal, chain = [] }: DecidePlan, policy: TenantPolicy, means: Means): Asked['context'] {
   return {
     input: () => projectInput(step.input, means.digest),
     resources: () => [...new Set(step.resources)],
@@ -104,7 +124,7 @@ function contextOf(step: Pick<AskedStep, 'input' | 'resources' | 'risk'>, { plan
     tenant: () => policy.tenant,
     time: () => means.now,
     workflow: () => ({ steps: plan.steps, capabilities: [...new Set(plan.capabilities)], resources: [...new Set(plan.resources)] }),
-    chain: () => [principal.id],
+    chain: () => [...chain.map(({ id }) => id), principal.id],
   };
 }
 
