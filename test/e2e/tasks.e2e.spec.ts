@@ -18,7 +18,7 @@ describe('a task for another agent', () => {
     clerk = await world.stack.agent({ connection: leader.connection });
   });
 
-  const give = (input: object, more: object = {}): object & { id: string; capability: string } => ({ id: 't', capability: 'agent.task', input: { agent: clerk.id, task: { say: 'hello' }, ...input }, ...more });
+  const give = (input: object, more: object = {}): { id: string; capability: string; input: object } => ({ id: 't', capability: 'agent.task', input: { agent: clerk.id, task: { say: 'hello' }, ...input }, ...more });
   const claim = async (agent: AgentClient, waitMs = 20_000): Promise<Body> => {
     const answer = await agent.post('/v1/tasks/claim', { waitMs });
     if (answer.status !== 200) throw new Error(`no task: ${answer.status}`);
