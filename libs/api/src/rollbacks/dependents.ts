@@ -48,7 +48,10 @@ export async function dependentsOf(means: DependentsMeans, tenant: string, workf
   const ids = [...byWorkflow.keys()];
   const items: Dependent[] = [];
   for (let from = 0; from < ids.length; from += VIEWS_AT_ONCE) {
-    for (const view of await means.all(tenant, ids.slice(from, from + VIEWS_AT_ONCE))) items.push(...dependentsIn(view, byWorkflow.get(view.id)!, written, means));
+    for (const view of await means.all(tenant, ids.slice(from, from + VIEWS_AT_ONCE))) {
+      // Why: what works a task of this one is taken back with it.
+      if (view.parent?.root !== workflow) items.push(...dependentsIn(view, byWorkflow.get(view.id)!, written, means));
+    }
   }
   return { items: items.sort(byTime), truncated: found.length > TOUCHES_MAX };
 }
