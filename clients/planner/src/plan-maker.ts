@@ -73,8 +73,8 @@ export class PlanMaker {
   /** @param given is planned first, without asking the model */
   private async settle(thread: Thread, given: Draft | null, signal: AbortSignal | undefined): Promise<Proposal> {
     const { roundsMax } = this.limits;
-    for (let [round, next] = [0, given]; ; next = null) {
-      if (next === null) this.options.onProgress?.({ type: 'asking', round: ++round, roundsMax });
+    for (let [round, next] = given === null ? [1, given] : [0, given]; ; round++, next = null) {
+      if (next === null) this.options.onProgress?.({ type: 'asking', round, roundsMax });
       const read: ReadDraft = next === null ? await this.ask(thread, signal) : { draft: next };
       if ('cannot' in read) throw new PlannerError('IMPOSSIBLE', `the model says that it can't be done: ${read.cannot}`, { rounds: thread.rounds });
       const tried = 'problems' in read ? { problems: read.problems, shown: [] } : await this.tryOut(thread, read.draft, signal);

@@ -83,5 +83,5 @@ function parsedUrl(baseUrl: string): URL {
 /** Texts of the endpoint, for messages: some repeat the key they were called with. */
 export function withoutSecrets(text: string, secrets: readonly string[]): string {
   const known = [...secrets].sort((a, b) => b.length - a.length).reduce((shown, secret) => shown.replaceAll(secret, '***'), text);
-  return known.replace(/\bBearer\s+\S+/gi, 'Bearer ***').replace(/\b(?:sk|pk|key)-[\w*.-]{6,}/gi, '***');
+  return known.replace(/\bBearer\s+[^\s,;"']+/gi, 'Bearer ***').replace(/\b(?:sk|pk|key)-[\w*.-]{6,}/gi, '***');
 }

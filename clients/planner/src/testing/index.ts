@@ -1,1 +1,2 @@
+export * from './fake-runtime';
 export * from './scripted-endpoint';
