@@ -5,7 +5,10 @@ import { Intent, type InputOf, type StepOptions } from './intent';
 import { expect, FIRST_PAUSE_MS, part, request } from './request';
 import { now, sleep } from './silence';
 import { idOf, outputOf, type Capability, type IntentBody, type Plan, type RollbackPreview, type Submitted, type Workflow, type WorkflowEvent, type WorkflowLike } from './types';
+import { listedTools, type ListedTool } from './listed-tools';
+import { both, transact, type Speaker, type Transaction, type TransactionOptions } from './transaction';
 import { live, wait, WORKFLOW_FIELDS, workflowOf } from './waiting';
+import { work, type Handler, type WorkOptions } from './worker';
 
 /** An intent, its JSON, or a plan to be run exactly. */
 export type IntentLike = Intent | Plan | IntentBody | { readonly [name: string]: unknown };
@@ -48,17 +51,14 @@ const LED_TO = {
 
 /** Calls as one agent. Needs no closing: nothing of it keeps a process alive. */
 export class Client {
-  readonly #connection: Connection;
-  readonly #signal: AbortSignal | undefined;
-  readonly #parent: string | undefined;
+  readonly #speaker: Speaker;
 
   /** @param bound for a client that belongs to a task; see `within` */
   constructor(options: ClientOptions | Connection = {}, bound: { readonly parent?: string; readonly signal?: AbortSignal | undefined } = {}) {
-    this.#connection = options instanceof Connection ? options : new Connection(options);
-    this.#parent = bound.parent;
-    this.#signal = bound.signal;
+    this.#speaker = { connection: options instanceof Connection ? options : new Connection(options), parent: bound.parent, signal: bound.signal };
   }
 
+  get #connection(): Connection { return this.#speaker.connection; }
   get url(): string { return this.#connection.url; }
 
   /**
@@ -146,6 +146,25 @@ export class Client {
   /** Goes on. `failedStep`: `retry` or `skip` what failed. */
   resume(workflow: WorkflowLike, { failedStep, ...options }: Omit<OrderOptions, 'reason'> & { readonly failedStep?: 'retry' | 'skip' } = {}): Promise<Workflow> { return this.#order('resume', workflow, failedStep === undefined ? {} : { failedStep }, options); }
 
+  /**
+   * A transaction as a block: each `tx.call` runs at once; it commits when the block returns and takes everything back when it
+   * throws, and waits for that.
+   * @returns what the block returned, once it is committed
+   * @throws TransactionFailed if the block threw: `cause` is what, `workflow` what became of it; WorkflowFailed if it could not be committed
+   */
+  transaction<T>(goal: string, block: (tx: Transaction) => Promise<T> | T, options: TransactionOptions = {}): Promise<T> { return transact(this.#speaker, goal, block, options); }
+
+  /**
+   * Works tasks that others give to this agent or to a role of it, until `signal` aborts. Each is kept by heartbeats while the handler
+   * runs, completed with what it returns, and failed with what it throws (`HandOver`: given to another). `within` does its work in the
+   * transaction of whoever gave the task. The handler's `signal` aborts when the claim is lost, and at the end of `graceMs`.
+   * @returns when everything under way has ended @throws Denied and the like, if claiming is refused for good
+   */
+  work(handler: Handler<Client>, options: WorkOptions): Promise<void> { return work(this.#speaker, (token, signal) => this.within(token, signal), handler, options); }
+
+  /** The capabilities that policy does not rule out for this agent, as the server's MCP endpoint lists them. @internal */
+  reachable(options: CallOptions = {}): Promise<ListedTool[]> { return listedTools(this.#connection, this.capabilities(options), this.#signalOf(options)); }
+
   /** All that there is to call, whether this agent may or not; `tools` has those that it may. */
   capabilities(options: CallOptions = {}): Promise<Capability[]> { return this.#pages('/v1/capabilities', options); }
 
@@ -156,15 +175,13 @@ export class Client {
    */
   within(token: string, signal?: AbortSignal): Client { return new Client(this.#connection, { parent: token, signal }); }
 
-  #signalOf({ signal }: CallOptions): AbortSignal | undefined {
-    return signal === undefined || this.#signal === undefined ? signal ?? this.#signal : AbortSignal.any([signal, this.#signal]);
-  }
+  #signalOf({ signal }: CallOptions): AbortSignal | undefined { return both(signal, this.#speaker.signal); }
 
   async #submit(intent: IntentLike, options: SubmitOptions, waitMs: number): Promise<{ readonly submitted: Submitted; readonly workflow: Workflow | null }> {
     const { idempotencyKey = randomUUID() } = options;
     if (!/^[ -~]{1,255}$/.test(idempotencyKey)) throw new TypeError('idempotencyKey is 1 to 255 printable ASCII characters');
     const seconds = Math.min(Math.floor(waitMs / 1_000), PREFER_S_MAX);
-    const body = { ...bodyOf(intent), ...(this.#parent === undefined ? {} : { parent: this.#parent }) };
+    const body = { ...bodyOf(intent), ...(this.#speaker.parent === undefined ? {} : { parent: this.#speaker.parent }) };
     const answer = await request(this.#connection, 'POST', '/v1/intents', { body, key: idempotencyKey, patienceMs: seconds * 1_000, signal: this.#signalOf(options), headers: seconds < 1 ? {} : { prefer: `wait=${seconds}` } });
     const replayed = answer.headers.get('idempotent-replayed') === 'true';
     if (answer.status === 200) {

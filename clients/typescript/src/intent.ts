@@ -3,7 +3,7 @@ import { Encoder, type Given } from './encoding';
 import { Ref, tokenOf } from './ref';
 import { timeOf } from './connection';
 
-const STEP_ID = /^[A-Za-z0-9_-]{1,64}$/;
+export const STEP_ID = /^[A-Za-z0-9_-]{1,64}$/;
 const STEM_LENGTH_MAX = 56;
 
 export interface IntentOptions {
