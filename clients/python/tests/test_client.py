@@ -309,7 +309,7 @@ def test_both_clients_have_the_same_calls() -> None:
         named = {name: value for name, value in vars(kind).items() if callable(value) and not name.startswith("_") and name not in ("close", "aclose")}
         return {name: [(one.name, one.kind, one.default) for one in inspect.signature(value).parameters.values()] for name, value in named.items()}
 
-    assert calls(Client) == calls(AsyncClient) and len(calls(Client)) == 13
+    assert calls(Client) == calls(AsyncClient) and len(calls(Client)) == 15
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

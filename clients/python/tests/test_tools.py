@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
-from scripted import Answer, problem, scripted, step, workflow
+from scripted import Answer, Asked, problem, scripted, step, workflow
 
-from aifirst import Client, Invalid, Unavailable
+from aifirst import AiFirstError, AsyncClient, Client, Invalid, StepFailed, Unavailable
 from aifirst.tools import tools
 
 ROOT = Path(__file__).parent.parent
@@ -74,6 +75,142 @@ def test_who_was_turned_away_after_an_answer_was_lost_does_not_know_either() -> 
         tools(client)[0](path="a")
     with scripted(CAPABILITIES, LISTED, turned_away) as server, Client(server.url, "t", retry_for=10) as client, pytest.raises(Unavailable, match="Nothing was done: call it again later"):
         tools(client)[0](path="a")
+
+
+def test_tools_of_a_transaction_are_steps_of_it() -> None:
+    begun, failed = Answer(201, workflow("running", []).body), Answer(200, step("fs-write", "failed", output=None, error={"code": "DENIED_BY_TARGET", "detail": "no", "clean": True}))
+    wrong = problem(422, "INVALID_INPUT", "must be string", pointer="/input/path")
+    done = Answer(200, step("fs-write", output={"path": "a"}))
+    with scripted(begun, CAPABILITIES, LISTED, done, failed, wrong, done, done, workflow()) as server, Client(server.url, "t") as client:
+        with client.transaction("g") as tx:
+            write = tx.tools(include="fs.write")[0]
+            assert write(path="a", mode=None) == {"path": "a"}
+            with pytest.raises(StepFailed, match="the transaction stands"):
+                write(path="a")
+            with pytest.raises(Invalid, match="Nothing was done by it, and the transaction stands. `fs_write` takes") as caught:
+                write(path=7)
+            assert caught.value.pointer == "/path"
+            write.call({"path": {"$ref": "x"}, "id": 1}, idempotency_key="k-1")
+            write.call({"path": "a"}, idempotency_key="a key with spaces")
+    steps = [one.body for one in server.asked if "/steps" in one.path]
+    assert [one["id"] for one in steps[:4]] == ["fs-write", "fs-write-2", "fs-write-3", "k-1"] and len(steps[4]["id"]) == 64
+    assert steps[0]["input"] == {"path": "a"} and steps[3]["input"] == {"path": {"$literal": {"$ref": "x"}}, "id": 1}
+
+
+def test_who_does_not_know_of_a_step_is_told_to_look() -> None:
+    begun = Answer(201, workflow("running", []).body)
+    with scripted(begun, CAPABILITIES, LISTED, Answer(cut=True)) as server, Client(server.url, "t", retry_for=0) as client:
+        tx = client.transaction("g")
+        tx.begin()
+        with pytest.raises(Unavailable, match="look before it is called again. Taking the transaction back undoes it in either case"):
+            tx.tools()[0](path="a")
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_asynchronous_tools_are_the_same(backend: str) -> None:
+    if backend == "trio":
+        pytest.importorskip("trio")
+
+    async def main(url: str) -> None:
+        async with AsyncClient(url, "t") as client, client.transaction("g") as tx:
+            (read,) = await tx.tools(include="fs.read", limit=1)
+            assert await read(path="a") == {"value": 1} and "fs_read" in repr(read)
+
+    with scripted(Answer(201, workflow("running", []).body), CAPABILITIES, LISTED, Answer(200, step()), workflow()) as server:
+        anyio.run(main, server.url, backend=backend)
+
+
+def test_the_argument_by_which_calls_by_mcp_name_a_transaction_is_none_here() -> None:
+    named = {**SCHEMA, "properties": {**SCHEMA["properties"], "transaction": {"type": "string"}}}  # type: ignore[dict-item]
+    own = {**CAPABILITY, "name": "bank.pay", "inputSchema": named, "outputSchema": {"type": "array"}}
+    wrapped = {"type": "object", "properties": {"output": {"type": "array"}}, "required": ["output"]}
+    capabilities = Answer(200, {"items": [CAPABILITY, own], "next": None})
+    listed = [{**WRITE, "inputSchema": named}, {**WRITE, "name": "bank_pay", "title": "bank.pay", "inputSchema": named, "outputSchema": wrapped}]
+    with scripted(capabilities, Answer(200, {"jsonrpc": "2.0", "id": 1, "result": {"tools": listed}})) as server, Client(server.url, "t") as client:
+        write, pay = tools(client)
+    assert write.description.input_schema == SCHEMA and pay.description.input_schema == named and pay.description.output_schema == {"type": "array"}
+
+
+class Many:
+    """A server with more capabilities than it lists: `count` of a connected system, of which every third may be called."""
+
+    def __init__(self, count: int, listed: int = 2) -> None:
+        self.names = [f"api.crm.op{n}" for n in range(count)]
+        self.listed = listed
+        self.asked: list[str] = []
+
+    def capability(self, name: str) -> dict[str, Any]:
+        return {**CAPABILITY, "name": name, "adapter": "http", "description": f"Does {name.replace('.', ' ')}."}
+
+    def may(self) -> list[str]:
+        return self.names[::3]
+
+    def __call__(self, asked: Asked) -> Answer:
+        if asked.path.startswith("/v1/capabilities"):
+            return Answer(200, {"items": [self.capability(name) for name in self.names], "next": None})
+        if asked.body["method"] == "tools/list":
+            at = int(asked.body["params"].get("cursor", 0))
+            result: dict[str, Any] = {"tools": [{**WRITE, "name": one.replace(".", "_"), "title": one} for one in self.may()[at : at + 1]]}
+            if at + 1 < self.listed:
+                result["nextCursor"] = str(at + 1)
+            elif len(self.may()) > self.listed:
+                result["tools"].append({"name": "find_capabilities", "title": "Find capabilities", "inputSchema": {}})
+            return Answer(200, {"jsonrpc": "2.0", "id": 1, "result": result})
+        query = asked.body["params"]["arguments"]["query"]
+        self.asked.append(query)
+        fitting = [name for name in self.may() if all(word in f"{name} {self.capability(name)['description']}" for word in query.split())]
+        items = [{"capability": name, "tool": name.replace(".", "_"), "description": "d", "reversibility": "reversible", "inputSchema": SCHEMA, "outputSchema": {}} for name in fitting[:20]]
+        return Answer(200, {"jsonrpc": "2.0", "id": 1, "result": {"structuredContent": {"items": items, "more": len(fitting) - len(items)}}})
+
+
+def test_all_are_there_also_where_the_server_lists_the_first_alone() -> None:
+    world = Many(150)
+    with scripted(world) as server, Client(server.url, "t") as client:
+        found = tools(client)
+    assert sorted(one.description.capability for one in found) == sorted(world.may()) and not found[-1].description.destructive
+    assert len(world.asked) == len(set(world.asked)) < 120
+
+
+def test_what_is_not_asked_for_is_not_looked_for() -> None:
+    world = Many(150)
+    with scripted(world) as server, Client(server.url, "t") as client:
+        assert [one.description.capability for one in tools(client, include=["api.crm.op9*"])] == ["api.crm.op9", "api.crm.op90", "api.crm.op93", "api.crm.op96", "api.crm.op99"]
+        world.asked.clear()
+        assert len(tools(client, limit=2)) == 2 and world.asked == []
+        assert len(tools(client, limit=9)) == 9 and len(world.asked) == 1
+        for wrong in (0, -1, True):
+            with pytest.raises(ValueError, match="limit"):
+                tools(client, limit=wrong)
+
+
+def test_few_are_found_by_one_question() -> None:
+    world = Many(24)
+    with scripted(world) as server, Client(server.url, "t") as client:
+        assert len(tools(client)) == 8
+    assert world.asked == ["api"]
+
+
+def test_what_can_not_be_found_out_is_left_to_its_call() -> None:
+    """Twenty that all fit whatever is asked for one of them: it is there, and its call tells whether it may be made."""
+    world = Many(90)
+    original = world.capability
+    world.names = [*[f"api.x{n}.call" for n in range(89)], "api.call"]
+    world.capability = lambda name: {**original(name), "description": "does api call"}  # type: ignore[method-assign]
+    world.may = lambda: world.names  # type: ignore[method-assign]
+    with scripted(world) as server, Client(server.url, "t") as client:
+        found = {one.description.capability: one.description for one in tools(client)}
+    assert len(found) == 90 and found["api.call"].name == "api_call" and found["api.call"].input_schema == SCHEMA
+
+
+def test_a_search_that_fails_is_told() -> None:
+    world = Many(90)
+
+    def answer(asked: Asked) -> Answer:
+        found = world(asked)
+        return found if (asked.body or {}).get("method") != "tools/call" else Answer(200, {"jsonrpc": "2.0", "id": 1, "result": {"isError": True}})
+
+    with scripted(answer) as server, Client(server.url, "t") as client, pytest.raises(AiFirstError, match="beyond those"):
+        tools(client)
 
 
 @pytest.mark.parametrize(("body", "said"), [({"error": {"code": -32603, "message": "UNAVAILABLE: later"}}, "UNAVAILABLE: later"), ({}, "could not be read")])

@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from ._request import FIRST_PAUSE, GATEWAYS, PAUSE_MAX, SOON, Broken, Call, Emit, Open, Read, Response, Settings, Sleep, document_of, expect, part, read, refused, request, retry_after
+from ._request import FIRST_PAUSE, GATEWAYS, PAUSE_MAX, SOON, Broken, Call, Emit, Open, Read, Response, Settings, Sleep, expect, part, read, refused, request, retry_after
 from ._sse import SseParser
 from .errors import AiFirstError, Conflict, Invalid, Problem, Unavailable, WaitTimeout, WorkflowDenied, WorkflowFailed, WorkflowParked
 from .intent import Intent
-from .models import Capability, Event, Plan, Submitted, Workflow
+from .models import Capability, Event, OnConflict, Plan, RollbackPreview, Submitted, Workflow
 
 # --- intents ------------------------------------------------------------------------------------------------------------
 
@@ -24,10 +24,9 @@ IntentLike = Intent | Plan | Mapping[str, Any]
 _PREFER_MAX = 30
 
 
-def body_of(intent: IntentLike) -> Mapping[str, Any]:
-    if isinstance(intent, Intent):
-        return intent.to_dict()
-    return {"planId": intent.id} if isinstance(intent, Plan) else dict(intent)
+def body_of(settings: Settings, intent: IntentLike) -> Mapping[str, Any]:
+    body = intent.to_dict() if isinstance(intent, Intent) else {"planId": intent.id} if isinstance(intent, Plan) else dict(intent)
+    return body if settings.parent is None else {**body, "parent": settings.parent}
 
 
 def new_key() -> str:
@@ -40,7 +39,7 @@ def submit(settings: Settings, intent: IntentLike, key: str | None, wait: float 
         raise ValueError("idempotency_key is 1 to 255 printable ASCII characters")
     seconds = int(min(wait, _PREFER_MAX))
     prefer = {"prefer": f"wait={seconds}"} if seconds >= 1 else {}
-    response = yield from request(settings, "POST", "/v1/intents", body_of(intent), headers=prefer, key=key, patience=float(seconds))
+    response = yield from request(settings, "POST", "/v1/intents", body_of(settings, intent), headers=prefer, key=key, patience=float(seconds))
     body = expect(response, 200, 202)
     replayed = response.headers.get("idempotent-replayed") == "true"
     if response.status == 200:
@@ -73,7 +72,7 @@ def raise_for(workflow: Workflow) -> None:
 def plan(settings: Settings, intent: Intent | Mapping[str, Any], timeout: float) -> Call[Plan]:
     give_up = settings.clock() + timeout
     # Why patience: the server waits half a minute for it before it says where it will be.
-    response = yield from request(settings, "POST", "/v1/plans", body_of(intent), patience=30.0)
+    response = yield from request(settings, "POST", "/v1/plans", body_of(settings, intent), patience=30.0)
     pause = FIRST_PAUSE
     while True:
         body = expect(response, 200, 202)
@@ -131,9 +130,14 @@ _LED_TO: Mapping[str, frozenset[str]] = {
 }
 
 
-def order(settings: Settings, what: str, id: str, body: Mapping[str, Any], timeout: float | None) -> Call[Workflow]:
+def led_by(what: str) -> frozenset[str]:
+    """Where an order leads to, or has led to."""
+    return _LED_TO[what]
+
+
+def order(settings: Settings, what: str, id: str, body: Mapping[str, Any], timeout: float | None, patience: float = 0.0) -> Call[Workflow]:
     repeated: list[bool] = []
-    response = yield from request(settings, "POST", f"/v1/workflows/{part(id)}/{what}", body, on_repeat=lambda: repeated.append(True))
+    response = yield from request(settings, "POST", f"/v1/workflows/{part(id)}/{what}", body, patience=patience, on_repeat=lambda: repeated.append(True))
     try:
         found = read(Workflow.of, expect(response, 202))
     except Conflict:
@@ -145,6 +149,30 @@ def order(settings: Settings, what: str, id: str, body: Mapping[str, Any], timeo
     if timeout is None:
         return found
     return (yield from wait(settings, id, settings.clock() + timeout, timeout))
+
+
+#: The server looks at targets for so long before it answers, in seconds.
+_LOOKING = 30.0
+
+
+def preview_rollback(settings: Settings, id: str, on_conflict: OnConflict) -> Call[RollbackPreview]:
+    body = {"preview": True, **_on_conflict(on_conflict)}
+    return read(RollbackPreview.of, expect((yield from request(settings, "POST", f"/v1/workflows/{part(id)}/rollback", body, patience=_LOOKING)), 200))
+
+
+def rollback(settings: Settings, id: str, reason: str | None, on_conflict: OnConflict | None, digest: RollbackPreview | str | None, timeout: float | None) -> Call[Workflow]:
+    # Why: what was looked at with an answer to conflicts was looked at for that answer.
+    if on_conflict is None:
+        on_conflict = digest.on_conflict if isinstance(digest, RollbackPreview) else "block"
+    seen = {} if digest is None else {"digest": digest.digest if isinstance(digest, RollbackPreview) else digest}
+    body = {**({} if reason is None else {"reason": reason}), **_on_conflict(on_conflict), **seen}
+    return (yield from order(settings, "rollback", id, body, timeout, _LOOKING))
+
+
+def _on_conflict(on_conflict: OnConflict) -> dict[str, str]:
+    if on_conflict not in ("block", "skip"):
+        raise ValueError(f"on_conflict is block or skip, not {on_conflict!r}")
+    return {} if on_conflict == "block" else {"onConflict": on_conflict}
 
 
 # --- waiting ------------------------------------------------------------------------------------------------------------
@@ -268,41 +296,6 @@ def live(settings: Settings, id: str, after: int) -> Call[None]:
 
 
 # --- tools --------------------------------------------------------------------------------------------------------------
-
-_REVISION = "2025-11-25"
-
-
-def listed_tools(settings: Settings) -> Call[list[Mapping[str, Any]]]:
-    """The capabilities that policy does not rule out for this token, as the server's MCP endpoint lists them."""
-    # Why: among the tools stand also those for intents, which are no capabilities. A capability's title is its name.
-    names = {one.name for one in (yield from capabilities(settings))}
-    items: list[Mapping[str, Any]] = []
-    cursor: str | None = None
-    while True:
-        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {} if cursor is None else {"cursor": cursor}}
-        headers = {"accept": "application/json, text/event-stream", "mcp-protocol-version": _REVISION}
-        response = yield from request(settings, "POST", "/mcp", body, headers=headers)
-        if response.status != 200:
-            raise refused(response)
-        answer = _rpc(response)
-        if not isinstance(answer.get("result"), dict):
-            error = answer.get("error")
-            raise AiFirstError("NO_TOOLS", str(error.get("message")) if isinstance(error, dict) else "the list of tools could not be read", status=200)
-        items.extend(one for one in answer["result"].get("tools", ()) if one.get("title") in names)
-        cursor = answer["result"].get("nextCursor")
-        if cursor is None:
-            return items
-
-
-def _rpc(response: Response) -> Mapping[str, Any]:
-    if not response.headers.get("content-type", "").startswith("text/event-stream"):
-        return document_of(response)
-    for event in SseParser().feed(response.body):
-        message = json.loads(event.data)
-        if isinstance(message, dict) and message.get("id") == 1:
-            return message
-    return {}
-
 
 _STEP = "call"
 _INPUT = "/steps/0/input"

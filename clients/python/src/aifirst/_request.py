@@ -80,6 +80,8 @@ class Settings:
     retry_for: float
     clock: Callable[[], float]
     chance: Callable[[], float] = random.random
+    #: The token of the task that everything is done for.
+    parent: str | None = field(default=None, repr=False)
 
 
 # --- one request, tried again -------------------------------------------------------------------------------------------
@@ -190,7 +192,8 @@ _ADVICE = {
 _CLASSES: Mapping[int, type[AiFirstError]] = {400: Invalid, 401: Denied, 403: Denied, 404: NotFound, 409: Conflict, 412: Conflict, 413: Invalid, 415: Invalid, 422: Invalid}
 _ADVICE_OF_CODE = {
     "IDEMPOTENCY_CONFLICT": "Another intent was handed in under this idempotency_key: give this one a key of its own.",
-    "PLAN_STALE": "Something that the plan rests on has changed, nothing was done: make a new plan and look at it.",
+    "PLAN_STALE": "Something that it rests on has changed, nothing was done: look at it anew, by a new plan or a new preview.",
+    "IN_USE": "Nothing was done. Roll those back first, the latest first; or look at preview_rollback and hand what it answers on as `digest`, which takes this back regardless.",
 }
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from copy import copy
+from dataclasses import replace
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -14,8 +17,10 @@ from . import _calls
 from ._calls import IntentLike, id_of
 from ._http import Credentials
 from ._request import Broken, Call, Emit, Op, Open, Read, Response, Send, Settings, Sleep
+from ._transactions import Course, fields_of
 from .intent import Intent
-from .models import Capability, Event, Plan, Submitted, Workflow
+from .models import Capability, Event, OnConflict, Plan, RollbackPreview, Submitted, Workflow
+from .transaction import AsyncTransaction
 
 __all__ = ["AsyncClient"]
 
@@ -44,6 +49,8 @@ class AsyncClient:
     ) -> None:
         self._credentials = Credentials(url, token)
         self._settings = Settings(timeout, retry_for, time.monotonic)
+        #: Raises once nothing may be asked any more.
+        self._guard: Callable[[], None] = _always
         # Why no redirects: the token would go along.
         self._http = httpx.AsyncClient(base_url=self._credentials.url, headers=self._credentials.headers(), follow_redirects=False, transport=transport)
 
@@ -62,6 +69,8 @@ class AsyncClient:
 
     async def aclose(self) -> None:
         """Gives connections back. Workflows go on."""
+        if self._settings.parent is not None:
+            return
         await self._http.aclose()
 
     async def submit(self, intent: IntentLike, *, idempotency_key: str | None = None) -> Submitted:
@@ -108,12 +117,50 @@ class AsyncClient:
         workflow has ended. A broken connection is taken up where it broke."""
         return self._iterate(_calls.live(self._settings, id_of(workflow), after))
 
-    async def rollback(self, workflow: WorkflowLike, *, reason: str | None = None, timeout: float | None = None) -> Workflow:
+    def transaction(
+        self,
+        goal: str,
+        *,
+        idle_timeout: float | timedelta | None = None,
+        deadline: float | timedelta | None = None,
+        labels: Mapping[str, str] | None = None,
+        subjects: Iterable[str] | None = None,
+        idempotency_key: str | None = None,
+        timeout: float = 600.0,
+    ) -> AsyncTransaction:
+        """A transaction whose steps are decided one by one; use it with `async with`.
+
+        :param goal: what it is for; people read it in the audit log
+        :param idle_timeout: left alone for so long it takes itself back, in seconds or as a timedelta; five minutes unless given
+        :param deadline: not committed by then it takes itself back; 24 hours unless given
+        :param labels: names and texts to find it by
+        :param subjects: whose data it is about, such as `customer:42`
+        :param idempotency_key: the same key finds the same transaction and, as long as the calls come in the same order, its steps
+        :param timeout: how long each step and the end are waited for, in seconds
+        """
+        return AsyncTransaction(self, Course(self._settings, goal, fields_of(idle_timeout, deadline, labels, subjects), idempotency_key, timeout))
+
+    async def preview_rollback(self, workflow: WorkflowLike, *, on_conflict: OnConflict = "block") -> RollbackPreview:
+        """What taking it back would do, step by step, and who came after. Nothing is done."""
+        return await self._run(_calls.preview_rollback(self._settings, id_of(workflow), on_conflict))
+
+    async def rollback(
+        self,
+        workflow: WorkflowLike,
+        *,
+        reason: str | None = None,
+        on_conflict: OnConflict | None = None,
+        digest: RollbackPreview | str | None = None,
+        timeout: float | None = None,
+    ) -> Workflow:
         """Takes everything back, running or long ended; on `rollbackBlocked` tries again what is left.
 
+        :param on_conflict: of a step that others are in the way of: "block" (the default; it waits for a person) or "skip" (it stands)
+        :param digest: a preview, or the digest of one: just what it showed is done, or nothing
         :param timeout: wait so many seconds for its end; without, the answer is the workflow as the order was taken
+        :raises Conflict: `IN_USE`, with `dependents` who have to be rolled back first; `PLAN_STALE`, with what has `moved`
         """
-        return await self._order("rollback", workflow, reason, timeout)
+        return await self._run(_calls.rollback(self._settings, id_of(workflow), reason, on_conflict, digest, timeout))
 
     async def cancel(self, workflow: WorkflowLike, *, reason: str | None = None, timeout: float | None = None) -> Workflow:
         """Before any effect ends it `cancelled`; later it does as the intent's `on_failure` says."""
@@ -132,6 +179,13 @@ class AsyncClient:
         """All that there is to call, whether this agent may or not; `aifirst.tools` has those that it may."""
         return await self._run(_calls.capabilities(self._settings))
 
+    def _bound(self, parent: str, guard: Callable[[], None]) -> AsyncClient:
+        """The same, for work inside a task. It shares the connections, and leaves them open."""
+        bound = copy(self)
+        bound._settings = replace(self._settings, parent=parent)
+        bound._guard = guard
+        return bound
+
     async def _order(self, what: str, workflow: WorkflowLike, reason: str | None, timeout: float | None) -> Workflow:
         body = {} if reason is None else {"reason": reason}
         return await self._run(_calls.order(self._settings, what, id_of(workflow), body, timeout))
@@ -141,6 +195,7 @@ class AsyncClient:
         try:
             operation = next(call)
             while True:
+                self._guard()
                 try:
                     result = await stream.do(operation)
                 except Broken as broken:
@@ -158,6 +213,7 @@ class AsyncClient:
         try:
             operation = next(call)
             while True:
+                self._guard()
                 try:
                     result = None
                     if isinstance(operation, Emit):
@@ -172,6 +228,10 @@ class AsyncClient:
             return
         finally:
             await stream.close()
+
+
+def _always() -> None:
+    """Nothing stands against it."""
 
 
 class _Stream:

@@ -9,6 +9,7 @@ from typing import Any
 
 from .aio import AsyncClient
 from .tools import AsyncTool, async_tools
+from .transaction import AsyncTransaction
 
 try:
     from autogen_core import CancellationToken
@@ -52,7 +53,14 @@ class GovernedTool(BaseTool[_Arguments, Any]):  # type: ignore[misc,unused-ignor
         return json.dumps(value, ensure_ascii=False)
 
 
-async def tools(client: AsyncClient, *, include: Iterable[str] = ("*",), timeout: float = 300.0, labels: Mapping[str, str] | None = None) -> list[GovernedTool]:
-    """What the client's agent may do, for `AssistantAgent(tools=…)`; the parameters are those of `aifirst.tools.tools`."""
-    found = await async_tools(client, include=include, timeout=timeout, labels={"framework": "autogen", **(labels or {})})
+async def tools(
+    client: AsyncClient | AsyncTransaction,
+    *,
+    include: Iterable[str] = ("*",),
+    limit: int | None = None,
+    timeout: float = 300.0,
+    labels: Mapping[str, str] | None = None,
+) -> list[GovernedTool]:
+    """What the client's agent may do, or do within a transaction, for `AssistantAgent(tools=…)`; the parameters are those of `aifirst.tools.tools`."""
+    found = await async_tools(client, include=include, limit=limit, timeout=timeout, labels={"framework": "autogen", **(labels or {})})
     return [GovernedTool(tool) for tool in found]

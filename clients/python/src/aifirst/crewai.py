@@ -11,6 +11,7 @@ from .client import Client
 from .errors import AiFirstError, Unavailable
 from .tools import Tool, ToolDescription
 from .tools import tools as plain_tools
+from .transaction import Transaction
 
 try:
     from crewai.tools import BaseTool
@@ -59,7 +60,14 @@ def _arguments(described: ToolDescription) -> type[BaseModel]:
     return Arguments
 
 
-def tools(client: Client, *, include: Iterable[str] = ("*",), timeout: float = 300.0, labels: Mapping[str, str] | None = None) -> list[GovernedTool]:
-    """What the client's agent may do, for `Agent(tools=…)`; the parameters are those of `aifirst.tools.tools`."""
-    found = plain_tools(client, include=include, timeout=timeout, labels={"framework": "crewai", **(labels or {})})
+def tools(
+    client: Client | Transaction,
+    *,
+    include: Iterable[str] = ("*",),
+    limit: int | None = None,
+    timeout: float = 300.0,
+    labels: Mapping[str, str] | None = None,
+) -> list[GovernedTool]:
+    """What the client's agent may do, or do within a transaction, for `Agent(tools=…)`; the parameters are those of `aifirst.tools.tools`."""
+    found = plain_tools(client, include=include, limit=limit, timeout=timeout, labels={"framework": "crewai", **(labels or {})})
     return [GovernedTool(tool) for tool in found]

@@ -134,7 +134,7 @@ class Intent:
         if on_failure is not None:
             self._fields["onFailure"] = on_failure
         if deadline is not None:
-            self._fields["deadlineMs"] = _milliseconds("deadline", deadline)
+            self._fields["deadlineMs"] = milliseconds("deadline", deadline)
         if labels is not None:
             self._fields["labels"] = dict(labels)
         if subjects is not None:
@@ -160,14 +160,29 @@ class Intent:
         :param timeout: of one attempt, in seconds or as a timedelta; 30 s unless given
         :param attempts: how often it is tried at most, after clean failures only
         """
+        if id is not None and id in self._steps:
+            raise ValueError(f"there is a step `{id}` already")
+        step = self._made(capability, id, depends_on, timeout, attempts, input, fields)
+        self._steps[step["id"]] = step
+        return StepHandle(self, step["id"])
+
+    def _made(
+        self,
+        capability: str,
+        id: str | None,
+        depends_on: StepHandle | str | Iterable[StepHandle | str],
+        timeout: float | timedelta | None,
+        attempts: int | None,
+        input: Mapping[str, Any] | None,
+        fields: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """The JSON of a step, which is not one of the intent's yet."""
         if not isinstance(capability, str) or capability == "":
             raise ValueError("a step names a capability, such as `fs.write`")
         if id is None:
             id = self._free_id(capability)
         elif not isinstance(id, str) or not _ID.fullmatch(id):
             raise ValueError("the id of a step is 1 to 64 letters, digits, `_` or `-`")
-        elif id in self._steps:
-            raise ValueError(f"there is a step `{id}` already")
         given = dict(input) if input is not None else {}
         twice = given.keys() & fields.keys()
         if twice:
@@ -177,11 +192,10 @@ class Intent:
         if before:
             step["dependsOn"] = before
         if timeout is not None:
-            step["timeoutMs"] = _milliseconds("timeout", timeout)
+            step["timeoutMs"] = milliseconds("timeout", timeout)
         if attempts is not None:
             step["retry"] = {"attemptsMax": attempts}
-        self._steps[id] = step
-        return StepHandle(self, id)
+        return step
 
     def __getitem__(self, id: str) -> StepHandle:
         if id not in self._steps:
@@ -273,7 +287,7 @@ def _check(name: str, value: str | None, known: tuple[str, ...]) -> None:
         raise ValueError(f"{name} is one of {', '.join(known)}, not {value!r}")
 
 
-def _milliseconds(name: str, value: float | timedelta) -> int:
+def milliseconds(name: str, value: float | timedelta) -> int:
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not math.isfinite(seconds) or seconds <= 0:
         raise ValueError(f"{name} is a number of seconds above 0, or a timedelta")

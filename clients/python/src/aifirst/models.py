@@ -5,11 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, cast
 
-__all__ = ["Action", "Capability", "Decision", "Event", "Plan", "PlannedStep", "Residue", "Risk", "Step", "StepError", "StatusReason", "Submitted", "Undo", "Workflow"]
+__all__ = [
+    "Action",
+    "Capability",
+    "Decision",
+    "Dependent",
+    "Event",
+    "Interactive",
+    "OnConflict",
+    "Parent",
+    "Plan",
+    "PlannedStep",
+    "PreviewedUndo",
+    "Residue",
+    "Risk",
+    "RollbackPreview",
+    "StatusReason",
+    "Step",
+    "StepError",
+    "Submitted",
+    "Undo",
+    "UndoConflict",
+    "Workflow",
+]
 
 Json = Any
+#: What becomes of a step that others are in the way of: it waits for a person, or is left standing.
+OnConflict = Literal["block", "skip"]
 #: Ended for good, unless somebody rolls it back.
 ENDED = frozenset({"completed", "rolledBack", "rejected", "failed", "cancelled"})
 #: Nothing moves until somebody acts.
@@ -160,6 +184,25 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Interactive:
+    """Of a transaction whose steps are added one by one."""
+
+    idle_timeout: float
+    committing: bool
+
+
+@dataclass(frozen=True)
+class Parent:
+    """Of a workflow that is done for a task: whose step gave it, and on behalf of whom. `root` is the workflow whose transaction it belongs to."""
+
+    workflow: str
+    step: str
+    task: str
+    root: str
+    chain: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Workflow:
     """The transaction that carries an intent out."""
 
@@ -173,12 +216,15 @@ class Workflow:
     labels: Mapping[str, str]
     steps: tuple[Step, ...]
     residue: tuple[Residue, ...]
+    interactive: Interactive | None
+    parent: Parent | None
     created_at: datetime
     ended_at: datetime | None
     raw: Mapping[str, Any] = _raw()
 
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> Workflow:
+        interactive, parent = raw.get("interactive"), raw.get("parent")
         return cls(
             id=raw["id"],
             intent_id=raw["intentId"],
@@ -190,6 +236,8 @@ class Workflow:
             labels=raw["labels"],
             steps=tuple(Step.of(one) for one in raw["steps"]),
             residue=tuple(Residue(one["step"], one["resource"], one["what"], one["why"], one["action"]) for one in raw["residue"]),
+            interactive=None if interactive is None else Interactive(interactive["idleTimeoutMs"] / 1000, interactive["committing"]),
+            parent=None if parent is None else Parent(parent["workflow"], parent["step"], parent["task"], parent["root"], tuple(parent["chain"])),
             created_at=_time(raw["createdAt"]),
             ended_at=time_of(raw["endedAt"]),
             raw=raw,
@@ -267,6 +315,87 @@ class Plan:
     def allowed(self) -> bool:
         """Whether policy would allow every step."""
         return all(step.decision.outcome == "allow" for step in self.steps)
+
+
+@dataclass(frozen=True)
+class UndoConflict:
+    """One thing in the way of an undo: as it was before the step, as the step left it, and as it is now. None: it was not there."""
+
+    resource: str
+    what: str
+    expected: str
+    found: str
+    before: Json = field(repr=False)
+    after: Json = field(repr=False)
+    current: Json = field(repr=False)
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> UndoConflict:
+        return cls(raw["resource"], raw["what"], raw["expected"], raw["found"], raw.get("before"), raw.get("after"), raw.get("current"))
+
+
+@dataclass(frozen=True)
+class PreviewedUndo:
+    """What a rollback would do with a step. `outcome`: wouldUndo, nothingToDo, wouldBlock, irreversible or cannotTell.
+
+    `conflicts` hold content; None: it is not shown to the caller. `truncated`: there is more of them.
+    """
+
+    order: int
+    id: str
+    capability: str
+    outcome: str
+    summary: str
+    reason: str | None
+    conflicts: tuple[UndoConflict, ...] | None
+    truncated: bool
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> PreviewedUndo:
+        found = raw["conflicts"]
+        conflicts = tuple(UndoConflict.of(one) for one in found) if isinstance(found, list) else None
+        return cls(raw["order"], raw["id"], raw["capability"], raw["outcome"], raw["summary"], raw["reason"], conflicts, raw["truncated"])
+
+
+@dataclass(frozen=True)
+class Dependent:
+    """A step of another workflow that came after: it `overwrote` or `read` what is to be taken back. `blocks`: it has to be rolled back first."""
+
+    workflow: str
+    step: str
+    agent: str
+    kind: str
+    resource: str
+    at: datetime
+    blocks: bool
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> Dependent:
+        return cls(raw["workflow"], raw["step"], raw["agent"], raw["kind"], raw["resource"], _time(raw["at"]), raw["blocks"])
+
+
+@dataclass(frozen=True)
+class RollbackPreview:
+    """What a rollback would do, in the order in which it would. Hand it to `rollback` as `digest`: just that is done, or nothing."""
+
+    workflow: str
+    status: str
+    digest: str
+    on_conflict: OnConflict
+    steps: tuple[PreviewedUndo, ...]
+    dependents: tuple[Dependent, ...]
+    dependents_truncated: bool
+    raw: Mapping[str, Any] = _raw()
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> RollbackPreview:
+        steps, dependents = tuple(PreviewedUndo.of(one) for one in raw["steps"]), tuple(Dependent.of(one) for one in raw["dependents"])
+        return cls(raw["workflow"], raw["status"], raw["digest"], cast(OnConflict, raw["onConflict"]), steps, dependents, raw["dependentsTruncated"], raw)
+
+    @property
+    def clear(self) -> bool:
+        """Whether every step would be put back, and nobody who came after is in the way."""
+        return all(step.outcome in ("wouldUndo", "nothingToDo") for step in self.steps) and not self.dependents_truncated and not any(one.blocks for one in self.dependents)
 
 
 @dataclass(frozen=True)

@@ -6,64 +6,26 @@ does not rule out for the token at this moment; that is a convenience, and polic
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from . import _calls
-from ._request import Call, Settings
+from ._listed import ToolDescription, listed_tools
+from ._request import Call
 from .aio import AsyncClient
 from .client import Client
+from .transaction import AsyncTransaction, Transaction
 
 __all__ = ["AsyncTool", "Tool", "ToolDescription", "async_tools", "tools"]
 
 
-@dataclass(frozen=True)
-class ToolDescription:
-    """`name` fits what models call tools; `capability` is the name that policies use.
+class _Act(Protocol):
+    """How a call is made: as a workflow of its own, or as a step of a transaction."""
 
-    `input_schema` is a JSON Schema that lists the connections which the agent may use. `read_only`: it changes nothing;
-    `destructive`: it can't be undone exactly.
-    """
-
-    name: str
-    capability: str
-    description: str
-    input_schema: Mapping[str, Any] = field(repr=False)
-    output_schema: Mapping[str, Any] = field(repr=False)
-    read_only: bool
-    destructive: bool
-
-    @property
-    def definition(self) -> dict[str, Any]:
-        """As OpenAI-compatible endpoints take it in `tools`."""
-        return {"type": "function", "function": {"name": self.name, "description": self.description, "parameters": dict(self.input_schema)}}
-
-    @property
-    def takes(self) -> str:
-        """Its arguments in a sentence, for who has called it wrongly."""
-        required = self.input_schema.get("required", ())
-        names = [f"`{name}`{' (required)' if name in required else ''}" for name in self.input_schema.get("properties", {})]
-        return f"`{self.name}` takes {', '.join(names)}." if names else f"`{self.name}` takes nothing."
-
-    def given(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Without the nulls that models send for what they leave out, where null is no value."""
-        required, properties = self.input_schema.get("required", ()), self.input_schema.get("properties", {})
-        return {name: value for name, value in arguments.items() if value is not None or name in required or name not in properties or _takes_null(properties[name])}
-
-
-def _takes_null(schema: Any) -> bool:
-    if not isinstance(schema, Mapping):
-        return True
-    if "type" in schema:
-        return bool(schema["type"] == "null" or (isinstance(schema["type"], (list, tuple)) and "null" in schema["type"]))
-    for name in ("anyOf", "oneOf"):
-        if name in schema:
-            return any(_takes_null(one) for one in schema[name])
-    if "enum" in schema:
-        return None in schema["enum"]
-    return "const" not in schema or schema["const"] is None
+    def __call__(self, capability: str, arguments: Mapping[str, Any], takes: str, labels: Mapping[str, str], key: str | None, timeout: float) -> Call[Any]: ...
 
 
 @dataclass(frozen=True)
@@ -71,10 +33,10 @@ class _Calling:
     tool: ToolDescription
     labels: Mapping[str, str]
     timeout: float
-    settings: Settings
+    act: _Act = field(repr=False)
 
     def call(self, arguments: Mapping[str, Any], key: str | None) -> Call[Any]:
-        return _calls.call_tool(self.settings, self.tool.capability, self.tool.given(arguments), self.tool.takes, self.labels, key, self.timeout)
+        return self.act(self.tool.capability, self.tool.given(arguments), self.tool.takes, self.labels, key, self.timeout)
 
 
 class Tool:
@@ -120,33 +82,51 @@ class AsyncTool:
         return f"<tool {self.description.name}>"
 
 
-def tools(client: Client, *, include: Iterable[str] = ("*",), timeout: float = 300.0, labels: Mapping[str, str] | None = None) -> list[Tool]:
-    """What the client's agent may do.
+def tools(
+    client: Client | Transaction,
+    *,
+    include: Iterable[str] = ("*",),
+    limit: int | None = None,
+    timeout: float = 300.0,
+    labels: Mapping[str, str] | None = None,
+) -> list[Tool]:
+    """What the client's agent may do. Of a transaction: calls are steps of it, which are kept or undone together.
 
     :param include: names of capabilities, with `*`: ("fs.*", "sql.query")
+    :param limit: no more of them than that; all unless given
     :param timeout: how long a call waits for its end, in seconds
-    :param labels: of the workflows that calls become, beside `via: python`
+    :param labels: of the workflows that calls become, beside `via: python`; within a transaction they are that one's
     """
-    listed = client._run(_calls.listed_tools(client._settings))
-    return [Tool(client, calling) for calling in _callings(client._settings, listed, include, timeout, labels)]
+    asking, act = (client._client, client._course.call_tool) if isinstance(client, Transaction) else (client, partial(_calls.call_tool, client._settings))
+    listed = asking._run(listed_tools(asking._settings, _wanted(include), _checked(limit)))
+    return [Tool(asking, calling) for calling in _callings(listed, act, timeout, labels)]
 
 
-async def async_tools(client: AsyncClient, *, include: Iterable[str] = ("*",), timeout: float = 300.0, labels: Mapping[str, str] | None = None) -> list[AsyncTool]:
+async def async_tools(
+    client: AsyncClient | AsyncTransaction,
+    *,
+    include: Iterable[str] = ("*",),
+    limit: int | None = None,
+    timeout: float = 300.0,
+    labels: Mapping[str, str] | None = None,
+) -> list[AsyncTool]:
     """As `tools`."""
-    listed = await client._run(_calls.listed_tools(client._settings))
-    return [AsyncTool(client, calling) for calling in _callings(client._settings, listed, include, timeout, labels)]
+    asking, act = (client._client, client._course.call_tool) if isinstance(client, AsyncTransaction) else (client, partial(_calls.call_tool, client._settings))
+    listed = await asking._run(listed_tools(asking._settings, _wanted(include), _checked(limit)))
+    return [AsyncTool(asking, calling) for calling in _callings(listed, act, timeout, labels)]
 
 
-def _callings(settings: Settings, listed: Iterable[Mapping[str, Any]], include: Iterable[str], timeout: float, labels: Mapping[str, str] | None) -> list[_Calling]:
+def _wanted(include: Iterable[str]) -> Callable[[str], bool]:
     patterns = [include] if isinstance(include, str) else list(include)
-    described = [_described(one) for one in listed]
+    return lambda name: any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _checked(limit: int | None) -> int | None:
+    if limit is not None and (isinstance(limit, bool) or limit < 1):
+        raise ValueError("limit is a whole number from 1 on, or None for all")
+    return limit
+
+
+def _callings(listed: Iterable[ToolDescription], act: _Act, timeout: float, labels: Mapping[str, str] | None) -> list[_Calling]:
     marked = {"via": "python", **(labels or {})}
-    return [_Calling(one, marked, timeout, settings) for one in described if any(fnmatchcase(one.capability, pattern) for pattern in patterns)]
-
-
-def _described(tool: Mapping[str, Any]) -> ToolDescription:
-    hints = tool.get("annotations", {})
-    return ToolDescription(
-        tool["name"], tool["title"], tool.get("description", ""), tool["inputSchema"], tool.get("outputSchema", {}),
-        bool(hints.get("readOnlyHint", False)), bool(hints.get("destructiveHint", True)),
-    )  # fmt: skip
+    return [_Calling(one, marked, timeout, act) for one in listed]
