@@ -110,7 +110,7 @@ export class TaskDesk {
     const sealed = await this.vault.sealFields({ tenant, workflow }, SEALED_TASK, { task: input['task'] ?? null }) as JsonObject;
     const now = this.board.now();
     const record: TaskRecord = {
-      workflow, step, number, from: agent, chain: [...(view.parent?.chain ?? []).map(id => ({ kind: 'agent' as const, id, tenant })), agent], root: view.parent?.root ?? workflow, goal: view.goal,
+      workflow, step, number, from: agent, chain: [...await this.chainAbove(tenant, view.parent?.task), agent], root: view.parent?.root ?? workflow, goal: view.goal,
       task: sealed['task'] ?? null, resultSchema: isObject(input['resultSchema']) ? input['resultSchema'] : null, agent: textOf(input['agent']), role: textOf(input['role']),
       leaseMs: wholeOf(input['leaseMs'], LEASE_MS), onLost: input['onLost'] === 'fail' ? 'fail' : 'handOver', claimsMax: wholeOf(input['claimsMax'], CLAIMS_MAX),
       createdAt: new Date(now).toISOString(), deadlineAt: new Date(now + timeoutMs).toISOString(), status: 'open', next: null, claims: [], children: [], error: null, result: null, undone: null, endedAt: null,
@@ -126,6 +126,14 @@ export class TaskDesk {
     }
     this.board.adopt(task);
     return task;
+  }
+
+  /** On whose behalf a workflow acts that works a task; nobody's where it works none. @throws OperationalError: not to be known, so that nobody is left out of it */
+  private async chainAbove(tenant: string, task: string | undefined): Promise<TaskRecord['chain']> {
+    if (task === undefined) return [];
+    const found = await this.board.parts.store.find(tenant, task);
+    if (found === null) throw new OperationalError('TASK_GONE', `task \`${task}\` is not kept any more`, { retryable: true });
+    return found.record.chain;
   }
 
   /** What is wrong with what a task is asked for, or null. */
