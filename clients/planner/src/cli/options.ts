@@ -74,7 +74,7 @@ function parsed(argv: readonly string[]) {
       },
     });
   } catch (error) {
-    throw new WrongUsage(error instanceof Error ? error.message : 'the options can\'t be read');
+    throw new WrongUsage((error as Error).message);
   }
 }
 

@@ -152,8 +152,8 @@ function retryAfterMsOf(header: string | null): number | null {
 
 /** Of a failed `fetch` the cause says more than the error. */
 function reasonOf(error: unknown): string {
-  const cause: unknown = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  if (!(cause instanceof Error)) return 'the connection failed';
-  const { code } = cause as NodeJS.ErrnoException;
-  return cause.message !== '' ? cause.message : isObject(cause) && typeof code === 'string' ? code : 'the connection failed';
+  const cause: unknown = isObject(error) && error['cause'] !== undefined ? error['cause'] : error;
+  if (!isObject(cause)) return 'the connection failed';
+  const { message, code } = cause;
+  return typeof message === 'string' && message !== '' ? message : typeof code === 'string' ? code : 'the connection failed';
 }
