@@ -51,7 +51,12 @@ export const importsOf = (path: string): readonly Import[] => {
   return [...specifiers, ...workers].map(specifier => ({ from: path, specifier, to: resolved(path, specifier) }));
 };
 
+/** Packages for others, which are no libs of the product. */
+const CLIENTS: Readonly<Record<string, string>> = { '@aifirst/client': 'clients/typescript/src/index.ts', '@aifirst/client/kafka': 'clients/typescript/src/kafka.ts', '@aifirst/planner': 'clients/planner/src/index.ts' };
+
 function resolved(from: string, specifier: string): string | null {
+  const client = CLIENTS[specifier];
+  if (client !== undefined) return client;
   const ours = /^@aifirst\/([^/]+)(\/testing)?$/.exec(specifier);
   if (ours !== null) return `libs/${ours[1]}/src/${ours[2] === undefined ? '' : 'testing/'}index.ts`;
   if (!specifier.startsWith('.')) return null;

@@ -1,4 +1,4 @@
-import { AiFirstError, Client, Unavailable, WorkflowFailed } from '@aifirst/client';
+import { AiFirstError, Client, Unavailable, WorkflowFailed, WorkflowParked } from '@aifirst/client';
 import type { AskPerson } from '../carry-out';
 import { PlannerError, type PlanProblem } from '../errors';
 import type { JsonObject } from '../json';
@@ -90,7 +90,7 @@ class Session {
     if (error instanceof WorkflowFailed) {
       const workflow = error.workflow as unknown as JsonObject;
       this.say(...workflowLines(workflow));
-      this.document({ outcome: 'failed', code: error.code, detail: error.detail, workflow });
+      this.document({ outcome: error instanceof WorkflowParked ? 'parked' : 'failed', code: error.code, detail: error.detail, workflow });
       return EXIT.otherwise;
     }
     if (!(error instanceof PlannerError || error instanceof PlanStale || error instanceof AiFirstError)) throw error;

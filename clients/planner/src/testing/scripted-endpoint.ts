@@ -36,8 +36,6 @@ export class ScriptedEndpoint {
   }
 
   get baseUrl(): string { return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/v1`; }
-  /** Of the last question, what the user's messages say. */
-  get lastQuestion(): string { return this.asked.at(-1)?.body.messages.at(-1)?.content ?? ''; }
   says(...turns: readonly Turn[]): void { this.turns.push(...turns); }
 
   async stop(): Promise<void> {
