@@ -258,7 +258,7 @@ describe('what is refused', () => {
     const id = '01900000-0000-7000-8000-000000000000';
     const later = [
       ['POST', `/v1/workflows/${id}/redo`, {}], ['GET', '/v1/grants'], ['POST', '/v1/grants', {}], ['POST', `/v1/grants/${id}/decisions`, {}], ['POST', `/v1/grants/${id}/revoke`, {}], ['GET', '/v1/approvals?status=pending'],
-      ['POST', `/v1/approvals/${id}/decisions`, {}], ['POST', '/v1/tasks/claim', {}], ['POST', `/v1/tasks/${id}/complete`, {}], ['POST', `/v1/tasks/${id}/fail`, {}], ['POST', `/v1/tasks/${id}/heartbeat`, {}],
+      ['POST', `/v1/approvals/${id}/decisions`, {}],
       ['POST', '/v1/policies/simulate', {}], ['POST', '/v1/audit/erasures', {}], ['POST', '/v1/audit/subject-exports', {}], ['POST', '/v1/audit/reports', {}], ['GET', `/v1/audit/reports/${id}`], ['GET', '/v1/people'],
     ] as const;
     const { paths } = (await world.stack.admin.get('/openapi.json')).body;
