@@ -269,7 +269,6 @@ describe('what is refused', () => {
       const template = path.split('?')[0]!.replace(id, '{id}');
       expect(paths[template]?.[method.toLowerCase()]).toBeUndefined();
     }
-    expect(problem(await agent.post('/v1/intents', { ...good(), parent: 't' }))).toBe('501 NOT_IMPLEMENTED /parent');
     const done = await agent.run([noop('a')]);
     for (const option of [{ cascade: true }, { onConflict: 'force' }]) expect(problem(await world.stack.admin.post(`/v1/workflows/${done.id}/rollback`, { reason: 'r', ...option }))).toBe(`501 NOT_IMPLEMENTED /${Object.keys(option)[0]}`);
     for (const kind of ['tenant', 'capability', 'connection']) expect(problem(await world.stack.admin.put('/v1/controls/kill-switches/k', { scope: { kind, id: 'x' }, reason: 'r' }))).toBe('501 NOT_IMPLEMENTED /scope/kind');
