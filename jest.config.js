@@ -22,7 +22,7 @@ module.exports = {
     // The very tests of the whole in one process, with every service its own; and what only those can show.
     kind('distributed', {
       ...broker, setupFiles: ['<rootDir>/test/support/distributed-setup.cjs'],
-      testMatch: ['**/*.distributed.spec.ts', `**/test/e2e/(${['walkthrough', 'refusals', 'surface', 'control', 'audit', 'order', 'idempotency', 'crash', 'crash-points', 'sensitive', 'plans', 'sql', 'atomic', 'rollback', 'mcp', 'mcp-transactions', 'sql-failures', 'transactions'].join('|')}).e2e.spec.ts`],
+      testMatch: ['**/*.distributed.spec.ts', `**/test/e2e/(${['walkthrough', 'refusals', 'surface', 'control', 'audit', 'order', 'idempotency', 'crash', 'crash-points', 'sensitive', 'plans', 'sql', 'atomic', 'rollback', 'mcp', 'mcp-transactions', 'tasks', 'delegation', 'sql-failures', 'transactions'].join('|')}).e2e.spec.ts`],
     }),
   ],
   testTimeout: 60_000,
